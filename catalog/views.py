@@ -1,4 +1,4 @@
-"""Pages of the catalog: the list, and a model's versions. A model's overview is marketplace.insights.model_views."""
+"""Pages of the catalog: the list, and a model's versions. A model's overview is marketplace.insights.model_page.views."""
 
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache

@@ -64,8 +64,9 @@ from marketplace.accounts.resources import SLUG
 from marketplace.audit.api import Events
 from marketplace.core.problem_json import page_not_found
 from marketplace.insights.announcements.api import Announcements, Follows
-from marketplace.insights.claim_api import BusinessCases, ValueClaims
-from marketplace.insights.comparison_api import Comparisons
+from marketplace.insights.business_case.api import BusinessCases
+from marketplace.insights.claims.api import ValueClaims
+from marketplace.insights.comparison.api import Comparisons
 from marketplace.insights.contributions.api import Contributions
 from marketplace.insights.curation.api import CurationItems, ModelHealth
 from marketplace.insights.demand.api import DemandBoard, DemandGaps
@@ -76,7 +77,7 @@ from marketplace.insights.inventory.api import (
     ProductionModels,
     PublicationCampaigns,
 )
-from marketplace.insights.ledger_api import (
+from marketplace.insights.ledger.api import (
     Counterfactuals,
     PublishingEfforts,
     ReuseEvents,
@@ -84,7 +85,7 @@ from marketplace.insights.ledger_api import (
     UncountedUses,
     Value,
 )
-from marketplace.insights.metric_api import Metrics
+from marketplace.insights.metrics.api import Metrics
 from marketplace.insights.ownership.api import Successions
 from marketplace.insights.quality.api import QualityFindings, QualityReviews
 from marketplace.insights.rollout.api import Rollout

@@ -7,7 +7,7 @@ from django.urls import include, path
 from catalog import urls as catalog
 from marketplace import views
 from marketplace.accounts.views import LetterSent, SignIn
-from marketplace.insights import model_views
+from marketplace.insights.model_page import views as model_views
 
 admin.site.login = secure_admin_login(admin.site.login)  # one sign-in, with one throttle
 admin.site.site_header = admin.site.site_title = "Support desk of the Model Marketplace"

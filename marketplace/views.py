@@ -28,8 +28,8 @@ from marketplace.audit.models import SEES_THE_RECORD
 from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
-from marketplace.insights import executive, figures, recommendations
 from marketplace.insights.models import Announcement, CompanyEvent, Spotlight, Story
+from marketplace.insights.start_page import executive, figures, recommendations
 from marketplace.notices.models import Notice
 from marketplace.organisation.forms import JoinForm
 from marketplace.organisation.models import SEES_PEOPLE, JoinRequest

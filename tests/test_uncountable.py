@@ -13,9 +13,9 @@ from catalog import neighbours, search
 from catalog.models import RegisteredModel
 from consumption.models import PlanTerms, UsageDay
 from hosting.models import Deployment, HealthSample, Incident
-from marketplace.insights import figures
 from marketplace.insights.metrics import rollup
 from marketplace.insights.models import ProductionModel
+from marketplace.insights.start_page import figures
 from tests import factories
 
 pytestmark = pytest.mark.django_db

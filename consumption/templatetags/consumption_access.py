@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from catalog.models import ModelVersion, RegisteredModel
 from consumption.models import Plan, Subscription
-from consumption.subscribing import open_versions as subscribing
+from consumption.subscribing import open_versions
 from consumption.subscribing.answering import answering, in_words
 
 register = template.Library()
@@ -43,7 +43,7 @@ def access_to(
     url = reverse("publishing:api_tab", args=[model.slug])
     if subscription := held.select_related("application").first():
         return Access(subscription, url)
-    closed = subscribing.closed(version) if version else None
+    closed = open_versions.closed(version) if version else None
     if closed:
         return Access(None, url, closed_because=closed.because)
     kinds = set(model.plans.filter(is_offered=True).values_list("approval", flat=True))

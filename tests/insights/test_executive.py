@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from consumption.models import Plan, Subscription
 from governance.models import Review
-from marketplace.insights import executive
 from marketplace.insights.metrics import rollup
 from marketplace.insights.metrics.scope import COMPANY, OPEN
 from marketplace.insights.models import ProductionModel
+from marketplace.insights.start_page import executive
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -216,7 +216,7 @@ def test_every_metric_page_api_and_csv_say_the_same(today):
 
 
 def test_rows_come_in_pages(today, monkeypatch):
-    monkeypatch.setattr("marketplace.insights.metric_api.PAGE", 2)
+    monkeypatch.setattr("marketplace.insights.metrics.api.PAGE", 2)
     counted()
     reader, after, found = signed_in(factories.vera()), 0, []
     while after is not None:

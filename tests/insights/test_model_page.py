@@ -11,8 +11,8 @@ from django.utils import timezone
 from consumption.models import Plan, UsageDay, UsageHour
 from governance.evaluations import artifact_digest
 from governance.models import Evaluation
-from marketplace.insights.avoided_cost import ALTERNATIVES, avoided
 from marketplace.insights.model_page import trust
+from marketplace.insights.model_page.avoided_cost import ALTERNATIVES, avoided
 from tests import factories
 
 pytestmark = pytest.mark.django_db

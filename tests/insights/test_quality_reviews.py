@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from catalog.models import RegisteredModel
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
-from marketplace.insights import recommendations
 from marketplace.insights.curation.sweep import sweep
 from marketplace.insights.models import CurationItem, QualityFinding, QualityReview
 from marketplace.insights.quality import actions, schedule
 from marketplace.insights.quality.actions import Found
 from marketplace.insights.quality.checklist import POINTS
+from marketplace.insights.start_page import recommendations
 from marketplace.notices.models import Notice
 from tests import factories
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from catalog.models import Neighbour, RegisteredModel
 from marketplace.accounts.models import Membership
-from marketplace.insights import recommendations
+from marketplace.insights.start_page import recommendations
 from marketplace.notices.models import Notice
 from marketplace.organisation.actions.joining import MOST_A_DAY
 from tests import factories

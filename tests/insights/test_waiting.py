@@ -8,7 +8,8 @@ from django.utils import timezone
 from consumption import deadlines
 from consumption.deadlines import Kind
 from marketplace.core.errors import NotAllowed
-from marketplace.insights.ledger import claim_actions, quarters
+from marketplace.insights.claims import actions as claim_actions
+from marketplace.insights.ledger import quarters
 from marketplace.insights.models import ValueClaim
 from tests import factories, finance, values
 from tests.insights import ledgers

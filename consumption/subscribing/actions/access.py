@@ -14,8 +14,7 @@ from consumption.permissions import (
     can_offer_plan,
 )
 from consumption.plans import terms
-from consumption.subscribing import open_versions as subscribing
-from consumption.subscribing import use_risk
+from consumption.subscribing import open_versions, use_risk
 from consumption.subscribing.actions.granting import (
     activate,
     check_end,
@@ -343,7 +342,7 @@ def check_can_start(application, plan, version):
 
 def require_takes_callers(version):
     """Raises RuleError, about the field `version`, unless subscriptions may begin on the version, or move to it."""
-    if closed := subscribing.closed(version):
+    if closed := open_versions.closed(version):
         raise RuleError(
             f"{version} takes no new subscriptions: {closed.because}.",
             field="version",

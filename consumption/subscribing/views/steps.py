@@ -14,8 +14,7 @@ from consumption.forms import AskAgainForm, DecideForm, EndForm
 from consumption.keys.views import show_key
 from consumption.models import Subscription, UseReview
 from consumption.permissions import can_decide_use, can_manage_application
-from consumption.subscribing import drafts
-from consumption.subscribing import open_versions as subscribing
+from consumption.subscribing import drafts, open_versions
 from consumption.subscribing.steps import FORMS, LAST, NAMES, STEP_OF, AccessRequest
 from governance import tiering
 from marketplace.accounts.requests import PageRequest
@@ -96,7 +95,7 @@ def _page(
         "wrong_url": asked.url(wrong) if wrong else "",
         "wrong_label": FORMS[wrong][0] if wrong else "",
         "is_kept": bool(asked.draft.typed),
-        "closed": subscribing.closed(asked.model.stable) if asked.model.stable else None,
+        "closed": open_versions.closed(asked.model.stable) if asked.model.stable else None,
         "has_team": bool(request.user.team_ids()),
     }
     return render(request, "consumption/subscribe.html", context, status=status)

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from catalog.models import RegisteredModel
 from marketplace.accounts.models import Team
-from marketplace.insights.ledger import actions, claim_actions, posting, quarters, signing
+from marketplace.insights.claims import actions as claim_actions
+from marketplace.insights.ledger import actions, posting, quarters, signing
 from marketplace.insights.models import PublishingEffort, ReuseEvent, ValueClaim
 
 from . import clock, usage

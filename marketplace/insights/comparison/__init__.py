@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from catalog.models import Alias, ModelVersion
 from catalog.tray import Pick
 from consumption.models import Subscription
-from consumption.subscribing import open_versions as subscribing
+from consumption.subscribing import open_versions
 from marketplace.accounts.models import User
 from marketplace.insights.comparison import access, contract, quality, service_level
 from marketplace.insights.comparison.table import Column, Comparison
@@ -55,7 +55,7 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
 
 
 def _column(pick: Pick, version: ModelVersion, held: dict[int, Subscription]) -> Column:
-    closed = subscribing.closed(version)
+    closed = open_versions.closed(version)
     return Column(pick, version, held.get(version.model_id), closed.because if closed else "")
 
 

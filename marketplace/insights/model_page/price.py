@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from consumption.models import Plan
 from marketplace.core.templatetags.formatting import quantity
-from marketplace.insights.avoided_cost import ALTERNATIVES, AvoidedCost, avoided
+from marketplace.insights.model_page.avoided_cost import ALTERNATIVES, AvoidedCost, avoided
 
 USUAL_CALLS, MOST_CALLS = 10_000, 10**12  # a month
 

@@ -32,6 +32,14 @@ from marketplace.insights.ledger import (
     unqualified,
     words,
 )
+from marketplace.insights.ledger.forms import (
+    ConfirmForm,
+    CounterfactualForm,
+    DescribeForm,
+    EffortForm,
+    ReasonForm,
+    parsed_day,
+)
 from marketplace.insights.ledger.permissions import (
     can_confirm_line,
     can_describe_line,
@@ -40,14 +48,6 @@ from marketplace.insights.ledger.permissions import (
     can_sign_quarters,
     can_state_counterfactual,
     sees_all_value,
-)
-from marketplace.insights.ledger_forms import (
-    ConfirmForm,
-    CounterfactualForm,
-    DescribeForm,
-    EffortForm,
-    ReasonForm,
-    parsed_day,
 )
 from marketplace.insights.models import PublishingEffort, ReuseEvent, SignedQuarter
 

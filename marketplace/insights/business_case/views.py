@@ -15,7 +15,7 @@ from marketplace.core.forms import submitted
 from marketplace.core.plots import Span
 from marketplace.insights.business_case import actions, calculator, export, prefill
 from marketplace.insights.business_case.calculator import Case, Triple
-from marketplace.insights.business_case_forms import CaseForm, SaveForm
+from marketplace.insights.business_case.forms import CaseForm, SaveForm
 from marketplace.insights.models import BusinessCase
 
 MOST_CASES = 100  # listed

@@ -12,7 +12,8 @@ from catalog.tray import Pick
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link, Tab
 from marketplace.core.query import whole_number
-from marketplace.insights import comparison, comparison_csv
+from marketplace.insights import comparison
+from marketplace.insights.comparison import csv_file
 from marketplace.insights.comparison.access import MOST_CALLS, USUAL_CALLS
 from marketplace.insights.comparison.table import Column
 
@@ -35,7 +36,7 @@ def compare(request: PageRequest) -> HttpResponse:
     compared = comparison.compare(request.user, picks, calls)
     if request.GET.get("as") == "csv" and compared.is_enough:
         return HttpResponse(
-            comparison_csv.written(compared),
+            csv_file.written(compared),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": "attachment; filename=comparison.csv"},
         )

@@ -12,14 +12,14 @@ from catalog.models import RegisteredModel
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.forms import show, submitted
 from marketplace.core.links import Link
-from marketplace.insights.ledger import claim_actions as actions
+from marketplace.insights.claims import actions
 from marketplace.insights.ledger import quarters
+from marketplace.insights.ledger.forms import ClaimForm, DecideClaimForm, ReasonForm
 from marketplace.insights.ledger.permissions import (
     can_confirm_claim,
     can_reject_claim,
     can_validate_claim,
 )
-from marketplace.insights.ledger_forms import ClaimForm, DecideClaimForm, ReasonForm
 from marketplace.insights.models import ValueClaim
 
 A_PAGE = 50

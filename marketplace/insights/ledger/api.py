@@ -22,7 +22,7 @@ from marketplace.core.field_limits import REASON
 from marketplace.core.query import whole_number
 from marketplace.core.serializers import LineField, ProseField
 from marketplace.insights.ledger import actions, headline, quarters, rules, unqualified
-from marketplace.insights.ledger_filters import (
+from marketplace.insights.ledger.filters import (
     PublishingEffortFilter,
     ReuseEventFilter,
     SignedQuarterFilter,

@@ -10,11 +10,11 @@ from django.urls import path, reverse
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link, Tab
 from marketplace.core.query import chosen
-from marketplace.insights import adoption, figures, metric_csv
-from marketplace.insights.metrics import BY_NAME, board
+from marketplace.insights.metrics import BY_NAME, adoption, board, csv_file
 from marketplace.insights.metrics.board import Line
 from marketplace.insights.metrics.metric import Metric
 from marketplace.insights.metrics.scope import SIGHTS, sight_of
+from marketplace.insights.start_page import figures
 
 PAGE = 50  # rows
 SPLIT = 100  # parts that the page shows; the CSV has all
@@ -26,7 +26,7 @@ def overview(request: PageRequest) -> HttpResponse:
     sight = sight_of(request.user)
     shown = board.board(sight)
     if request.GET.get("as") == "csv":
-        return metric_csv.download("metrics", metric_csv.of_board(shown))
+        return csv_file.download("metrics", csv_file.of_board(shown))
     context = {
         "board": shown,
         "sight": SIGHTS[sight],
@@ -53,7 +53,7 @@ def metric(request: PageRequest, name: str) -> HttpResponse:
         return render(request, "insights/metric.html", _frame(about, sight))
     by = chosen("split", request.GET.get("by"), {one: one for one in SPLITS}, "unit")
     if request.GET.get("as") == "csv":
-        return metric_csv.download(f"{name}-{line.value.quarter}", metric_csv.of_metric(line))
+        return csv_file.download(f"{name}-{line.value.quarter}", csv_file.of_metric(line))
     pages = Paginator(board.rows_of([line.value]), PAGE)
     return render(
         request,

@@ -11,14 +11,14 @@ from django.utils import timezone
 from consumption.models import Subscription
 from governance.models import Review
 from marketplace.accounts.models import User
-from marketplace.insights import adoption, figures
-from marketplace.insights.adoption import Late, UnitsOverTime
-from marketplace.insights.figures import Inventory
 from marketplace.insights.ledger.headline import Headline, headline, running_year
-from marketplace.insights.metrics import board
+from marketplace.insights.metrics import adoption, board
+from marketplace.insights.metrics.adoption import Late, UnitsOverTime
 from marketplace.insights.metrics.board import Board, Line
 from marketplace.insights.metrics.scope import Scope, sight_of
 from marketplace.insights.quarters import Quarter
+from marketplace.insights.start_page import figures
+from marketplace.insights.start_page.figures import Inventory
 
 ROLE = "executive"
 WAITED = timedelta(days=7)  # a request for access that nobody has decided
