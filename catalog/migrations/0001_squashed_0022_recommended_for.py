@@ -203,31 +203,6 @@ DROP FUNCTION catalog_date_model() CASCADE;
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("catalog", "0001_initial"),
-        ("catalog", "0002_p95_is_hostings"),
-        ("catalog", "0003_name_keys"),
-        ("catalog", "0004_candidate_order_and_text_limits"),
-        ("catalog", "0005_cold_start"),
-        ("catalog", "0006_versions_under_way"),
-        ("catalog", "0007_search_documents"),
-        ("catalog", "0008_versions_highest_first"),
-        ("catalog", "0009_approval_ends"),
-        ("catalog", "0010_card_origins"),
-        ("catalog", "0011_words_of_names"),
-        ("catalog", "0012_retired_terms"),
-        ("catalog", "0013_search_records_and_needs"),
-        ("catalog", "0014_search_index"),
-        ("catalog", "0015_saved_searches"),
-        ("catalog", "0016_cases_due"),
-        ("catalog", "0017_collections"),
-        ("catalog", "0018_brownouts"),
-        ("catalog", "0019_discovery"),
-        ("catalog", "0020_demand"),
-        ("catalog", "0021_followed_versions"),
-        ("catalog", "0022_recommended_for"),
-    ]
-
     initial = True
 
     dependencies = [

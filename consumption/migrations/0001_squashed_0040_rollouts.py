@@ -180,49 +180,6 @@ DROP TABLE consumption_usageevent;
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("consumption", "0001_initial"),
-        ("consumption", "0002_usage_partitions"),
-        ("consumption", "0003_quota_leases"),
-        ("consumption", "0004_key_networks"),
-        ("consumption", "0005_refused_hours"),
-        ("consumption", "0006_leak_reports"),
-        ("consumption", "0007_asked_once"),
-        ("consumption", "0008_plan_terms"),
-        ("consumption", "0009_valued_usage"),
-        ("consumption", "0010_scheduled_changes"),
-        ("consumption", "0011_application_name_keys"),
-        ("consumption", "0012_text_limits"),
-        ("consumption", "0013_terms_limits"),
-        ("consumption", "0014_always_on_plans"),
-        ("consumption", "0015_stale_figures"),
-        ("consumption", "0016_price_bounds"),
-        ("consumption", "0017_unused_plans_may_go"),
-        ("consumption", "0018_what_sweeps_look_for"),
-        ("consumption", "0019_open_month_as_owner"),
-        ("consumption", "0020_words_of_the_field"),
-        ("consumption", "0021_changes_of_versions_and_subscriptions"),
-        ("consumption", "0022_reconciled_days"),
-        ("consumption", "0023_newest_hours"),
-        ("consumption", "0024_marks_find_models_by_index"),
-        ("consumption", "0025_batch_evaluations"),
-        ("consumption", "0026_offers_are_searched"),
-        ("consumption", "0027_sandbox_calls"),
-        ("consumption", "0028_ratings_discussions_outcomes"),
-        ("consumption", "0029_latency_runs"),
-        ("consumption", "0030_batch_evaluation_indexes"),
-        ("consumption", "0031_kinds_of_prices"),
-        ("consumption", "0032_usage_by_key"),
-        ("consumption", "0033_statements"),
-        ("consumption", "0034_budgets"),
-        ("consumption", "0035_access_requests_and_ends"),
-        ("consumption", "0036_confirm_by"),
-        ("consumption", "0037_moves"),
-        ("consumption", "0038_holds_and_acceptance_tests"),
-        ("consumption", "0039_paused_by_budget"),
-        ("consumption", "0040_rollouts"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -53,32 +53,6 @@ def write(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("governance", "0001_initial"),
-        ("governance", "0002_immutable_decisions"),
-        ("governance", "0003_amendments"),
-        ("governance", "0004_reason_limit"),
-        ("governance", "0005_reasons_have_a_limit"),
-        ("governance", "0006_most_urgent_reviews"),
-        ("governance", "0007_evaluation"),
-        ("governance", "0008_rounds"),
-        ("governance", "0009_reminders"),
-        ("governance", "0010_independent_evaluation"),
-        ("governance", "0011_checklists"),
-        ("governance", "0012_conditions"),
-        ("governance", "0013_gate_remedy"),
-        ("governance", "0014_threads"),
-        ("governance", "0015_waivers"),
-        ("governance", "0016_benchmark_of_a_model"),
-        ("governance", "0017_justification"),
-        ("governance", "0018_assignment"),
-        ("governance", "0019_role_changes"),
-        ("governance", "0020_policy_changes"),
-        ("governance", "0021_first_policies"),
-        ("governance", "0022_source_verifications"),
-        ("governance", "0023_same_purpose_cases"),
-    ]
-
     initial = True
 
     dependencies = [

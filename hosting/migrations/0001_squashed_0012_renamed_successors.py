@@ -77,21 +77,6 @@ DROP FUNCTION hosting_note_change() CASCADE;
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("hosting", "0001_initial"),
-        ("hosting", "0002_crashed_replicas"),
-        ("hosting", "0003_crashes_that_left_none"),
-        ("hosting", "0004_state_since"),
-        ("hosting", "0005_late_calls"),
-        ("hosting", "0006_changes"),
-        ("hosting", "0007_sleep_and_slots"),
-        ("hosting", "0008_fleet_indexes"),
-        ("hosting", "0009_sleep_is_judged_when_due"),
-        ("hosting", "0010_external_endpoints_by_answer"),
-        ("hosting", "0011_newest_first"),
-        ("hosting", "0012_renamed_successors"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -10,13 +10,6 @@ from marketplace.core.create_models import CreateModels
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("publishing", "0001_uploads_on_their_way"),
-        ("publishing", "0002_gate_runs"),
-        ("publishing", "0003_ends_of_versions"),
-        ("publishing", "0004_registries"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -269,24 +269,3 @@ def test_teams_and_units():
         )
     with pytest.raises(IntegrityError), transaction.atomic():
         factories.unit("CONSUMER lending")
-
-
-def test_names_that_were_alike_before_the_rule_stay():
-    """The migration gives the newer one a key of its own; neither is renamed."""
-    from importlib import import_module
-
-    from django.apps import apps
-
-    first, second = factories.model(), ninas("Something else")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE catalog_registeredmodel SET name = 'INCOME verification' WHERE id = %s",
-            [second.pk],
-        )
-    import_module("catalog.migrations.0003_name_keys").write_keys(apps, None)
-    assert (
-        RegisteredModel.objects.get(pk=first.pk).name_key
-        != RegisteredModel.objects.get(pk=second.pk).name_key
-    )
-    with pytest.raises(Invalid):
-        factories.model(name="income verification")

@@ -33,16 +33,6 @@ DROP TABLE cache;
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("accounts", "0001_initial"),
-        ("accounts", "0002_demo_login"),
-        ("accounts", "0003_idempotent_answer"),
-        ("accounts", "0004_team_units"),
-        ("accounts", "0005_name_keys"),
-        ("accounts", "0006_sign_in_attempts"),
-        ("accounts", "0007_people"),
-    ]
-
     initial = True
 
     dependencies = [

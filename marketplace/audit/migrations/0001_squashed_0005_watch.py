@@ -50,14 +50,6 @@ DROP FUNCTION audit_refuse() CASCADE;
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("audit", "0001_initial"),
-        ("audit", "0002_append_only"),
-        ("audit", "0003_seals_and_owner_chains"),
-        ("audit", "0004_verifications"),
-        ("audit", "0005_watch"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -85,18 +85,6 @@ DROP FUNCTION insights_metric_value_is_past() CASCADE;
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("insights", "0001_initial"),
-        ("insights", "0002_metrics"),
-        ("insights", "0003_value_ledger"),
-        ("insights", "0004_curation"),
-        ("insights", "0005_demand_quality_ownership"),
-        ("insights", "0006_inventory_kept"),
-        ("insights", "0007_announcements_and_events"),
-        ("insights", "0008_success_stories"),
-        ("insights", "0009_spotlight_and_contributions"),
-    ]
-
     initial = True
 
     dependencies = [

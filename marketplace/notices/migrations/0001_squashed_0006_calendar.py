@@ -12,15 +12,6 @@ from marketplace.core.create_models import CreateModels
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("notices", "0001_initial"),
-        ("notices", "0002_notices_of_occasion"),
-        ("notices", "0003_channels_and_watches"),
-        ("notices", "0004_letters"),
-        ("notices", "0005_webhooks"),
-        ("notices", "0006_calendar"),
-    ]
-
     initial = True
 
     dependencies = [

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("accounts", "0007_people"),
+        ("accounts", "0001_squashed_0007_people"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -8,12 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    replaces = [
-        ("tokens", "0001_tokens"),
-        ("tokens", "0002_scope_try"),
-        ("tokens", "0003_scope_subscribe"),
-    ]
-
     initial = True
 
     dependencies = [
