@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 
 from catalog import search
 from governance import policies
@@ -15,6 +15,7 @@ from marketplace.launcher import chromium as browser_program
 from marketplace.notices import kinds
 from tests import endpoints, faults
 from tests.distribution import Distribution, is_last_with
+from tests.snapshots import snapshots
 
 
 def pytest_configure(config):
@@ -25,10 +26,11 @@ def pytest_collection_modifyitems(config, items):
     """Keep tiers out of the default run."""
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
-    kept = [
-        item for item in items if not any(item.get_closest_marker(tier) for tier in faults.TIERS)
-    ]
-    if left_out := [item for item in items if item not in kept]:
+    kept, left_out = [], []
+    for item in items:
+        is_of_a_tier = any(item.get_closest_marker(tier) for tier in faults.TIERS)
+        (left_out if is_of_a_tier else kept).append(item)
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
 
@@ -61,9 +63,25 @@ def emptying_passes_the_record():
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("SET session_replication_role = origin")
+            snapshots.forget_committed()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_is_committed_is_known():
+    """To factories (tests/snapshots.py), from the beginning of each test that takes back what it writes."""
+    original = TestCase._fixture_setup.__func__
+
+    @classmethod
+    def setup(cls):
+        original(cls)
+        snapshots.look()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestCase, "_fixture_setup", setup)
         yield
 
 
@@ -180,9 +198,17 @@ def stack(request, started_stack):
 
 
 @pytest.fixture(scope="session")
-def worker(tmp_path_factory, django_db_setup):
+def started_worker(tmp_path_factory, django_db_setup):
     """A real Celery worker on the test database and the test Redis; its tests need `django_db(transaction=True)`."""
     from tests.stack import worker_on_test_database
 
     with worker_on_test_database(tmp_path_factory.mktemp("worker")) as running:
         yield running
+
+
+@pytest.fixture
+def worker(request, started_worker):
+    """The worker, ended after the last test that asks for it: what it writes is found by no other."""
+    yield started_worker
+    if is_last_with(request, "worker"):
+        started_worker.stop()

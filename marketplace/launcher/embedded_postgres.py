@@ -52,6 +52,7 @@ VOLATILE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "jit": "off",
     "archive_mode": "off",
 }
 
