@@ -116,6 +116,7 @@ MIDDLEWARE = [
     "marketplace.core.middleware.database_deadline",
     "marketplace.core.middleware.security_headers",
     "marketplace.core.middleware.readable",
+    "marketplace.accounts.standing.once_while_reading",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -5,6 +5,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from marketplace.accounts import standing
 from marketplace.core.fields import LineField, NameKeyField
 
 
@@ -163,29 +164,46 @@ class User(AbstractUser):
         return teams if self.only_team_id is None else teams.filter(pk=self.only_team_id)
 
     def team_ids(self):
-        ids = set(self.memberships.filter(left_at=None).values_list("team_id", flat=True))
+        ids = set(self._current_teams())
         return ids if self.only_team_id is None else ids & {self.only_team_id}
 
     def is_on(self, team):
-        in_reach = self.only_team_id in (None, team.pk)
-        return in_reach and self.memberships.filter(team=team, left_at=None).exists()
+        if self.only_team_id not in (None, team.pk):
+            return False
+        if standing.is_kept():
+            return team.pk in self._current_teams()
+        return self.memberships.filter(team=team, left_at=None).exists()
 
     def leads(self, team):
         """Is the person a lead of the team now? No token leads."""
         if self.token_kid or not self.is_active:
             return False
+        if standing.is_kept():
+            return self._current_teams().get(team.pk) == Membership.Role.LEAD
         return self.memberships.filter(team=team, left_at=None, role=Membership.Role.LEAD).exists()
 
     def has_role(self, *roles):
         """True when the person holds one of the marketplace roles now. No token carries a role."""
         if self.token_kid or not self.is_active:
             return False
+        if standing.is_kept():
+            return not self.roles().isdisjoint(roles)
         return self.grants.filter(role__in=roles, revoked_at=None).exists()
 
     def roles(self):
         if self.token_kid:
             return set()
-        return set(self.grants.filter(revoked_at=None).values_list("role", flat=True))
+        return standing.once(
+            ("roles", self.pk),
+            lambda: frozenset(self.grants.filter(revoked_at=None).values_list("role", flat=True)),
+        )
+
+    def _current_teams(self):
+        """{id of a team the person is on now: their role there}."""
+        return standing.once(
+            ("teams", self.pk),
+            lambda: dict(self.memberships.filter(left_at=None).values_list("team_id", "role")),
+        )
 
 
 class MembershipSet(models.QuerySet["Membership"]):
