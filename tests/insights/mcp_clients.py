@@ -2,12 +2,13 @@
 
 import anyio
 import httpx2
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 
 
 def talk(portal, token, conversation, mode="auto", **headers):
     """What `await conversation(client)` returns. `mode` is the SDK's: "legacy" begins with the handshake of 2025."""
+
+    from mcp import Client  # two seconds, for those tests alone that talk
+    from mcp.client.streamable_http import streamable_http_client
 
     async def run():
         sent = {"Authorization": f"Bearer {token}"} | headers
