@@ -283,6 +283,7 @@ class VersionRow(serializers.ModelSerializer):
             "submitted_at",
             "approved_at",
             "approved_until",
+            "suspends_at",
             "published_at",
             "deprecated_at",
             "sunset_at",

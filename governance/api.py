@@ -11,6 +11,7 @@ from governance import (
     actions,
     card_schema,
     contradictions,
+    overdue,
     policies,
     renewals,
     tiering,
@@ -105,6 +106,12 @@ class RenewalGiven(serializers.Serializer):
     )
 
 
+class ExtensionGiven(RenewalGiven):
+    """Why the version may answer longer without a review, and until which day."""
+
+    until = serializers.DateField(help_text="Its last day (UTC) unless it is reviewed again")
+
+
 class GovernedVersions(ReadableVersions):
     """Versions with what governance asks about them and does to them."""
 
@@ -166,6 +173,14 @@ class GovernedVersions(ReadableVersions):
         """Review a live version again; its approval holds for its tier's days from now."""
         return self.answer(
             renewals.renew(request.user, self.get_object(), **self.given(RenewalGiven))
+        )
+
+    @extend_schema(request=ExtensionGiven, responses=VersionDetail)
+    @action(detail=True, methods=["post"])
+    def extend(self, request, pk):
+        """Put the announced suspension of the version off, once."""
+        return self.answer(
+            overdue.extend(request.user, self.get_object(), **self.given(ExtensionGiven))
         )
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance import behaviour, benchmarks, measures, robustness, suites
-from governance.actions import record_gate
+from governance.actions.evidence import record_gate
 from governance.evaluations import artifact_digest
 from governance.models import (
     BenchmarkDataset,
@@ -36,6 +36,7 @@ STATE = ModelVersion.State
 MOST_SCORED = 3  # of a version: more looks at hidden data would let a team climb on it
 RUNNABLE = (STATE.IN_REVIEW, STATE.APPROVED, STATE.PUBLISHED, STATE.DEPRECATED)
 GIVEN_UP_AFTER = timedelta(minutes=20)  # longer than the task may take
+GATE = "evaluation"
 TOOL = "evaluation-runner/1"
 
 
@@ -52,7 +53,9 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
     fit = benchmarks.fit_of(version)
     if fit.dataset is None:
         raise RuleError(
-            fit.problem or "There is no benchmark that this version can be measured on.",
+            fit.problem
+            or fit.withheld
+            or "There is no benchmark that this version can be measured on.",
             remedy="Upload one for its capability.",
         )
     open_or_scored = version.evaluation_runs.exclude(state=RunState.BROKEN)
@@ -60,13 +63,27 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
         raise RuleError("A run of this version is under way.")
     if open_or_scored.count() >= MOST_SCORED:
         raise RuleError(f"A version is scored at most {MOST_SCORED} times.")
+    return _open(by, version, fit.dataset)
+
+
+def begin_for_patch(version: ModelVersion) -> bool:
+    """Measure a patch that no person may have to judge. Returns whether a run was begun: one fits, and the limit allows it."""
+    dataset = benchmarks.fit_of(version).dataset
+    scored = version.evaluation_runs.exclude(state=RunState.BROKEN).count()
+    if dataset is None or scored >= MOST_SCORED:
+        return False
+    _open(User.objects.system("evaluation-runner"), version, dataset)
+    return True
+
+
+def _open(by: User, version: ModelVersion, dataset: BenchmarkDataset) -> EvaluationRun:
     run = EvaluationRun.objects.create(
         version=version,
-        dataset=fit.dataset,
+        dataset=dataset,
         manifest_sha256=version.manifest_sha256,
         requested_by=by,
     )
-    record(by, "evaluation.request", version, run=run.pk, benchmark=fit.dataset.name)
+    record(by, "evaluation.request", version, run=run.pk, benchmark=dataset.name)
     enqueue("publishing.evaluate", run.pk)
     return run
 
@@ -186,6 +203,7 @@ def score(
             about=run.manifest_sha256,
         )
     record(runner, "evaluation.score", version, run=run.pk, metrics_sha256=assessment.sha256)
+    enqueue("governance.check", version.pk)
     return run
 
 
@@ -195,7 +213,7 @@ def end_broken(run: EvaluationRun, problem: str) -> EvaluationRun:
     transition(run, RunState.BROKEN, finished_at=timezone.now(), summary=problem)
     record_gate(
         run.version,
-        "evaluation",
+        GATE,
         GateResult.Verdict.ERROR,
         problem,
         tool=TOOL,
@@ -203,6 +221,7 @@ def end_broken(run: EvaluationRun, problem: str) -> EvaluationRun:
         about=run.manifest_sha256,
     )
     record(User.objects.system("evaluation-runner"), "evaluation.break", run.version, run=run.pk)
+    enqueue("governance.check", run.version_id)
     return run
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance import ml_bom
 from governance.evaluations import artifact_digest
-from governance.models import Decision, Evaluation
+from governance.models import AutomaticApproval, Decision, Evaluation
 from governance.permissions import can_see_evidence
 from marketplace.accounts.models import User
 from marketplace.audit import verify_offline
@@ -148,6 +148,15 @@ COLUMNS = {
         "policy__sha256",
         "at",
     ),
+    "automatic_approvals.json": (
+        "previous__number",
+        "policy__semver",
+        "policy__sha256",
+        "evidence",
+        "manifest_sha256",
+        "card_sha256",
+        "at",
+    ),
     "conditions.json": (
         "decision__review_id",
         "text",
@@ -241,6 +250,7 @@ def _gathered(version: ModelVersion) -> tuple[dict[str, bytes], dict[str, int]]:
         "gates.json": version.gate_results.all(),
         "reviews.json": version.reviews.all(),
         "decisions.json": Decision.objects.filter(review__version=version),
+        "automatic_approvals.json": AutomaticApproval.objects.filter(version=version),
         "conditions.json": version.conditions.all(),
         "waivers.json": version.waivers.all(),
     }

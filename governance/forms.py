@@ -168,6 +168,20 @@ class RenewalForm(forms.Form):
     )
 
 
+class ExtensionForm(RenewalForm):
+    """Put an announced suspension off."""
+
+    reason = forms.CharField(
+        label="Why it may answer longer without a review, and what is done meanwhile",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        min_length=20,
+        max_length=REASON,
+        help_text="At least 20 characters; it stays on the record.",
+    )
+    until = forms.DateField(label="Until", widget=forms.DateInput(attrs={"type": "date"}))
+    field_order = ["reason", "until", "no_conflict"]
+
+
 class ThreadForm(forms.Form):
     anchor = forms.ChoiceField(label="About")
     text = forms.CharField(
@@ -378,6 +392,7 @@ class BenchmarkForm(forms.ModelForm):
             "cutoff",
             "floor",
             "output",
+            "may_leave",
         ]
 
     def clean_groups(self):

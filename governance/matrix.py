@@ -90,10 +90,12 @@ WAIVER_ROLES = {
 JUSTIFIED = "fairness"
 JUSTIFICATION_ROLES = ("legal_reviewer",)
 MIN_PEOPLE = {"low": 2, "medium": 3, "high": 4}
+# Whether green checks alone approve a patch at low risk (governance.automatic).
+BY_PEOPLE, AUTOMATIC = "people", "checks"
 
 POLICY: dict[str, Any] = {
-    "schema": "review-matrix/1.3.0",
-    "semver": "1.3.0",
+    "schema": "review-matrix/1.4.0",
+    "semver": "1.4.0",
     "reviews": {
         rule.kind: {tier: sorted(needed) for tier, needed in rule.when.items()} for rule in RULES
     },
@@ -103,6 +105,7 @@ POLICY: dict[str, Any] = {
     "waiver_roles": {tier: list(roles) for tier, roles in WAIVER_ROLES.items()},
     "justification_roles": {JUSTIFIED: list(JUSTIFICATION_ROLES)},
     "min_people": MIN_PEOPLE,
+    "automatic": BY_PEOPLE,
     "checklists": checklists.POLICY,
 }
 

@@ -27,6 +27,16 @@ BY_TIER: dict[str, tuple[str, dict[str, int]]] = {
     ),
 }
 CHANGE_NOTICE = "change_notice_days"
+# What follows where nobody reviews a version again: name → (what it says, days, lowest, highest)
+OVERDUE: dict[str, tuple[str, int, int, int]] = {
+    "suspension_days": (
+        "At high risk a version is suspended when its approval has ended for",
+        30,
+        7,
+        180,
+    ),
+    "extension_days": ("The model risk officer puts that off once, by at most", 60, 0, 90),
+}
 # How an automatic minor update spreads (docs/updates.md): name → (what it says, the number, lowest, highest)
 CANARY: dict[str, tuple[str, int, int, int]] = {
     "canary_percent": ("Of the applications that follow it get it first, percent", 10, 1, 50),
@@ -38,5 +48,5 @@ POLICY: dict[str, Any] = {
     "schema": "periods/1.0.0",
     "semver": "1.0.0",
     **{name: dict(days) for name, (_, days) in BY_TIER.items()},
-    **{name: number for name, (_, number, _, _) in CANARY.items()},
+    **{name: number for name, (_, number, _, _) in {**OVERDUE, **CANARY}.items()},
 }

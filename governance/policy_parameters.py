@@ -331,6 +331,17 @@ def _review_matrix(text: Text) -> Iterator[Section]:
         COLUMNS,
         (_by_tier(("min_people",), "People", low=2, high=6),),
     )
+    yield Section(
+        "What green checks approve alone",
+        "A patch at low risk that answers as the version before it, with the same card, answers and interface.",
+        ("Approved by",),
+        (
+            Row(
+                "A patch at low risk",
+                (Parameter(("automatic",), "A patch at low risk", choices=_BY_WHOM),),
+            ),
+        ),
+    )
     for rule in matrix.RULES:
         points = text["checklists"][rule.kind]
         yield Section(
@@ -341,6 +352,10 @@ def _review_matrix(text: Text) -> Iterator[Section]:
         )
 
 
+_BY_WHOM = (
+    (matrix.BY_PEOPLE, "people, as every version"),
+    (matrix.AUTOMATIC, "its checks alone, when all are green"),
+)
 ALWAYS_NEEDED = ("curation", "evaluation", "final")
 
 
@@ -418,16 +433,21 @@ def _periods(text: Text) -> Iterator[Section]:
                 "Notice of a change of price, limits, capacity or visibility",
                 (Parameter((periods.CHANGE_NOTICE,), "Notice of a change", low=0, high=365),),
             ),
+            *_numbers(periods.OVERDUE),
         ),
     )
     yield Section(
         "Automatic minor updates",
         "A share of the applications gets one first; the others follow when its calls are no worse.",
         ("Number",),
-        tuple(
-            Row(label, (Parameter((name,), label, low=low, high=high),))
-            for name, (label, _, low, high) in periods.CANARY.items()
-        ),
+        _numbers(periods.CANARY),
+    )
+
+
+def _numbers(named: dict[str, tuple[str, int, int, int]]) -> tuple[Row, ...]:
+    return tuple(
+        Row(label, (Parameter((name,), label, low=low, high=high),))
+        for name, (label, _, low, high) in named.items()
     )
 
 

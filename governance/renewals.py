@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import policies
+from governance import overdue, policies
 from governance.matrix import FINAL_ROLES, roles_for
 from governance.models import Review
 from governance.permissions import can_renew, reasons_against_renewal
@@ -79,7 +80,7 @@ def renew(by: User, version: ModelVersion, reason: str, no_conflict: bool) -> Mo
         raise RuleError(
             f"{version} is not due: a live version is reviewed again from {max(REMINDER_DAYS)} days before its approval ends."
         )
-    if version.suspended_at:
+    if version.suspended_at and not version.is_stopped_unreviewed:
         raise RuleError(f"{version} is suspended.", remedy="Let it run again first.")
     require_reason(reason, "it stays on the record, and consumers rely on it")
     if not no_conflict:
@@ -89,8 +90,9 @@ def renew(by: User, version: ModelVersion, reason: str, no_conflict: bool) -> Mo
     renewed = timezone.now() + timedelta(days=days)
     if version.state == ModelVersion.State.DEPRECATED and version.sunset_at > timezone.now():
         renewed = min(renewed, version.sunset_at)  # not longer than it is announced to answer
-    version.approved_until = renewed
-    version.save(update_fields=["approved_until"])
+    overdue.settle(version)
+    version.approved_until, version.suspends_at, version.extended_at = renewed, None, None
+    version.save(update_fields=["approved_until", "suspends_at", "extended_at"])
     record(
         by,
         "version.renew",
@@ -101,7 +103,21 @@ def renew(by: User, version: ModelVersion, reason: str, no_conflict: bool) -> Mo
     )
     for stage in (*REMINDER_DAYS, 0):
         resolve(_occasion(version.pk, before, stage))
+    if version.suspended_at:
+        _tell_who_resumes(version, reason)
     return version
+
+
+def _tell_who_resumes(version: ModelVersion, reason: str) -> None:
+    notify(
+        User.objects.holding(LEAD),
+        "review",
+        f"{version} was reviewed again: let it answer",
+        body=reason.strip(),
+        url=reverse("governance:suspend", args=[version.model.slug, version.number]),
+        key=f"resume-open:{version.pk}:{version.suspended_at:%s}",
+        model=version.model.slug,
+    )
 
 
 def remind_of_ends(now: datetime) -> int:

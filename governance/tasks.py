@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
-from governance import actions, evaluation_runs, renewals
+from governance import actions, evaluation_runs, overdue, renewals
 
 
 @shared_task(name="governance.check", time_limit=120)
@@ -25,6 +25,9 @@ def remind():
     actions.hand_over_absent(timezone.localdate())
     renewals.remind_of_reviews(timezone.now())
     renewals.remind_of_ends(timezone.now())
+    overdue.announce(timezone.now())
+    overdue.suspend(timezone.now())
+    overdue.remind(timezone.now())
     actions.remind_of_conditions(timezone.localdate())
     actions.suspend_overdue(timezone.localdate())
     actions.end_waivers(timezone.localdate())

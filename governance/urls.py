@@ -71,6 +71,7 @@ urlpatterns = [
         name="card_bom",
     ),
     path("models/<slug:slug>/versions/<str:number>/renew/", views.renew, name="renew"),
+    path("models/<slug:slug>/versions/<str:number>/extend/", views.extend, name="extend"),
     path("benchmarks/", views.benchmark_list, name="benchmarks"),
     path(
         "models/<slug:slug>/versions/<str:number>/figures/run/",

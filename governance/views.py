@@ -27,6 +27,7 @@ from governance import (
     contradictions,
     evaluation_runs,
     evaluations,
+    overdue,
     policies,
     queue_items,
     renewals,
@@ -39,12 +40,14 @@ from governance.forms import (
     BenchmarkForm,
     DecisionForm,
     EvaluationForm,
+    ExtensionForm,
     ReasonForm,
     RenewalForm,
     ThreadForm,
 )
 from governance.models import (
     Amendment,
+    AutomaticApproval,
     BenchmarkDataset,
     Condition,
     GateResult,
@@ -97,6 +100,7 @@ class Evidence:
     conditions: QuerySet[Condition]
     waivers: QuerySet[Waiver]
     waived: frozenset[str]
+    automatic_approval: AutomaticApproval | None = None
 
     @property
     def behaviour(self) -> GateResult | None:
@@ -237,6 +241,22 @@ def renew(request, slug, number):
     return show(request, "governance/renew.html", form, version=version, trail=trail)
 
 
+def extend(request, slug, number):
+    """Put the announced suspension of a version off, once."""
+    version = get_visible_version_or_404(request, slug, number)
+    require(can_renew(request.user, version), reasons_against_renewal(request.user, version))
+    form = ExtensionForm(request.POST or None)
+    done, _ = submitted(request, form, lambda **data: overdue.extend(request.user, version, **data))
+    if done:
+        messages.success(request, f"Recorded: {version} answers longer.")
+        return redirect(version.model.get_absolute_url())
+    trail = [Link(version.model.name, version.get_absolute_url())]
+    latest = overdue.latest(version) if version.suspends_at else None
+    return show(
+        request, "governance/extend.html", form, version=version, latest=latest, trail=trail
+    )
+
+
 def suspend(request, slug, number):
     """Stop a version, or let it run again."""
     version = get_visible_version_or_404(request, slug, number)
@@ -333,6 +353,9 @@ def evidence_of(version):
         version.conditions.all().for_page(),
         version.waivers.all().for_page(),
         actions.waived(version),
+        AutomaticApproval.objects.filter(version=version)
+        .select_related("previous", "policy")
+        .first(),
     )
 
 

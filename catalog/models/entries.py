@@ -398,6 +398,16 @@ class ModelVersion(models.Model):
     submitted_at = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     approved_until = models.DateTimeField(null=True, blank=True)
+    suspends_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Calls are refused from then on, unless it is reviewed again. Writer: governance",
+    )
+    extended_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When that moment was put off, which is done once. Writer: governance",
+    )
     published_at = models.DateTimeField(null=True, blank=True)
     deprecated_at = models.DateTimeField(null=True, blank=True)
     sunset_at = models.DateTimeField(null=True, blank=True)
@@ -433,6 +443,11 @@ class ModelVersion(models.Model):
                 fields=["approved_until"],
                 condition=Q(state__in=["published", "deprecated"]),
                 name="version_approval_ends",
+            ),
+            models.Index(
+                fields=["suspends_at"],
+                condition=Q(suspends_at__isnull=False),
+                name="version_suspends",
             ),
             models.Index(
                 fields=["sunset_at"], condition=Q(state="deprecated"), name="version_sunset"
@@ -498,6 +513,11 @@ class ModelVersion(models.Model):
         """Is it live although its approval ended?"""
         ended = self.approved_until is not None and self.approved_until <= timezone.now()
         return self.state in self.LIVE and ended
+
+    @property
+    def is_stopped_unreviewed(self):
+        """Is it past the moment that was announced for its suspension, and not reviewed again?"""
+        return self.suspends_at is not None and self.suspends_at <= timezone.now()
 
     @property
     def answers_within_s(self):

@@ -19,6 +19,7 @@ class Kind(TextChoices):
     CHANGE = "change", "Terms change"
     END = "end", "Access ends"
     VERSION = "version", "Version ends"
+    SUSPENSION = "suspension", "Suspension ahead"
     UPDATE = "update", "Update to agree to"
     BUDGET = "budget", "Budget runs out"
     DENIED = "denied", "Request denied"
@@ -45,6 +46,7 @@ ICONS = {
     Kind.CHANGE: "banknotes",
     Kind.END: "no-symbol",
     Kind.VERSION: "arrow-up-circle",
+    Kind.SUSPENSION: "no-symbol",
     Kind.UPDATE: "arrow-up-circle",
     Kind.BUDGET: "banknotes",
     Kind.DENIED: "x-circle",
@@ -71,6 +73,7 @@ SHORT = {
     Kind.CHANGE: "Terms change",
     Kind.END: "Access ends",
     Kind.VERSION: "Version ends",
+    Kind.SUSPENSION: "Suspended",
     Kind.DENIED: "Denied",
 }
 

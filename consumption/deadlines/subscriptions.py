@@ -43,6 +43,7 @@ def deadlines(held: Sequence[Subscription]) -> Iterator[Deadline]:
     yield from _keys({one.pk: one for one in active})
     yield from _ends([one for one in held if one.state in (State.ACTIVE, State.PAUSED)])
     yield from _announced([one for one in held if one.state in one.OPEN])
+    yield from _suspensions([one for one in held if one.state in (State.ACTIVE, State.PAUSED)])
     yield from _denied(held)
 
 
@@ -261,22 +262,55 @@ def _ending_versions(
     }
     if not ending:
         return set()
-    models = {one.model_id for one in going_on}
-    versions: dict[int, list[ModelVersion]] = defaultdict(list)
-    for version in ModelVersion.objects.filter(model__in=models, state__in=ModelVersion.LISTED):
-        versions[version.model_id].append(version)
-    found = {
-        (
-            one.pk,
-            affected.resolve_for(one, versions[one.model_id]).pk,
-        )
-        for one in going_on
-    }
+    found = {(pk, version.pk) for pk, version in _answering(going_on).items()}
     lately = (timezone.now() - timedelta(days=CALLED_DAYS)).date()
     called = UsageDay.objects.filter(
         day__gt=lately, version__in=ending, subscription__in=[one.pk for one in going_on]
     )
     return found | set(called.values_list("subscription_id", "version_id").distinct())
+
+
+def _answering(going_on: Sequence[Subscription]) -> dict[int, ModelVersion]:
+    """Subscription id → the version that its policy follows. One query."""
+    models = {one.model_id for one in going_on}
+    versions: dict[int, list[ModelVersion]] = defaultdict(list)
+    for version in ModelVersion.objects.filter(model__in=models, state__in=ModelVersion.LISTED):
+        versions[version.model_id].append(version)
+    return {one.pk: affected.resolve_for(one, versions[one.model_id]) for one in going_on}
+
+
+def _suspensions(granted: Sequence[Subscription]) -> Iterator[Deadline]:
+    """Versions that answer and are suspended unless they are reviewed again (docs/governance.md, "Re-review")."""
+    announced = {
+        version.pk: version
+        for version in ModelVersion.objects.filter(
+            model__in={one.model_id for one in granted},
+            state__in=ModelVersion.LIVE,
+            suspends_at__isnull=False,
+            suspended_at=None,
+        ).select_related("model__owner_team")
+    }
+    answering = _answering(granted) if announced else {}
+    for subscription in granted if announced else ():
+        version = announced.get(answering[subscription.pk].pk)
+        if version is not None and version.suspends_at is not None:
+            yield _suspension(subscription, version, version.suspends_at)
+
+
+def _suspension(subscription: Subscription, version: ModelVersion, at: datetime) -> Deadline:
+    model = version.model
+    return Deadline(
+        Kind.SUSPENSION,
+        at,
+        f"{version} · {subscription.application}",
+        subscription.get_absolute_url(),
+        f"Its approval ended, and nobody has reviewed it again. Its calls are refused from then on. "
+        f"{model.owner_team} has it reviewed: {model.support_contact}.",
+        "Look at other versions",
+        reverse("catalog:versions", args=[model.slug]),
+        is_at_risk=True,
+        subscription=subscription,
+    )
 
 
 def _denied(held: Sequence[Subscription]) -> Iterator[Deadline]:

@@ -17,6 +17,7 @@ SHOWN_HEADERS = (
     "X-Request-Id",
     "X-Model-Version",
     "X-Model-Review",
+    "X-Model-Suspends",
     "RateLimit",
     "RateLimit-Policy",
     "Deprecation",

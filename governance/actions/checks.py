@@ -3,9 +3,9 @@
 from django.db import transaction
 
 from catalog.models import ModelVersion
-from governance import policies
+from governance import automatic, policies
 from governance.actions.evidence import blocking_gates, current_gates, record_gate
-from governance.actions.reviews import notify_publishers, open_reviews
+from governance.actions.reviews import approve_patch, notify_publishers, open_reviews
 from governance.models import GateResult
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -14,7 +14,7 @@ from marketplace.core.transitions import transition
 
 @transaction.atomic
 def check(version: ModelVersion) -> ModelVersion:
-    """submitted → checking → in review (reviews opened) or changes requested (a gate blocks).
+    """submitted → checking → in review (reviews opened), changes requested (a gate blocks), or approved (an automatic patch).
 
     Stays in checking while a required gate has no result yet. May run twice. Returns the version.
     """
@@ -29,7 +29,18 @@ def check(version: ModelVersion) -> ModelVersion:
     if set(policies.REQUIRED_GATES) - {result.gate for result in results}:
         return version
     blocking = blocking_gates(version)
+    if not blocking_beside_measures(blocking) and not automatic.why_people_decide(version):
+        if automatic.measure(version):
+            return version  # comes back when the run is scored
+        if automatic.are_green(version, results):
+            return approve_patch(system, version, results)
+        blocking = []  # people judge what was measured
     return _send_back(system, version, blocking) if blocking else open_reviews(system, version)
+
+
+def blocking_beside_measures(blocking: list[GateResult]) -> bool:
+    """Does something block that the independent run does not judge?"""
+    return any(result.gate not in automatic.MEASURED for result in blocking)
 
 
 def _check_documentation(version: ModelVersion) -> None:

@@ -1,7 +1,7 @@
 """Verbs of reviews: open, decide, keep, void. What was decided is never changed, only added to."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from governance.actions import assignment, conditions
 from governance.actions.evidence import blocking_gates, current_gates
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
-from governance.models import Decision, Review, ReviewRound
+from governance.models import AutomaticApproval, Decision, GateResult, Review, ReviewRound
 from governance.permissions import why_not_decide
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record, refusal_on_record
@@ -255,14 +255,53 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
         raise RuleError(
             f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}."
         )
-    now, days = timezone.now(), policies.rules_of(version).days("valid_days", version.risk_tier)
+    days = policies.rules_of(version).days("valid_days", version.risk_tier)
+    _sign_off(by, version, timezone.now() + timedelta(days=days))
+
+
+def approve_patch(by: User, version: ModelVersion, results: Sequence[GateResult]) -> ModelVersion:
+    """checking → approved, by green checks alone (governance.automatic). The approval holds no longer than the one it repeats."""
+    previous = version.predecessor()
+    policy = policies.row_of("review_matrix", policies.rules_of(version))
+    approval = AutomaticApproval.objects.create(
+        version=version,
+        previous=previous,
+        policy=policy,
+        evidence=[result.pk for result in results],
+        manifest_sha256=version.manifest_sha256,
+        card_sha256=version.card.sha256,
+    )
+    transition(version, ModelVersion.State.IN_REVIEW)
+    record(
+        by,
+        "version.approve_automatically",
+        version,
+        reason=f"All checks are green, and it repeats {previous.number}: {policy} lets it through.",
+        policy=policy.sha256,
+        evidence=approval.evidence,
+    )
+    _sign_off(by, version, previous.approved_until)
+    notify(
+        User.objects.holding(*roles_for(Review.Kind.FINAL, version.risk_tier)),
+        "review",
+        f"{version} was approved by its checks",
+        body=f"It is a patch that repeats {previous.number}. Nobody needs to act.",
+        url=version.get_absolute_url(),
+        key=f"automatic-approval:{version.pk}",
+        model=version.model.slug,
+    )
+    return version
+
+
+def _sign_off(by: User, version: ModelVersion, until: datetime) -> None:
+    """in review → approved: the platform signs the bytes, and the team hears of it."""
     signature = signing.sign(canonical(version.manifest))
     transition(
         version,
         ModelVersion.State.APPROVED,
-        approved_at=now,
+        approved_at=timezone.now(),
         manifest_signature=signature,
-        approved_until=now + timedelta(days=days),
+        approved_until=until,
     )
     record(
         by, "version.approve", version, manifest=version.manifest_sha256, card=version.card.sha256

@@ -12,7 +12,7 @@ from marketplace.core.decisions import require_reason
 from marketplace.core.errors import RuleError
 from marketplace.core.guard import require
 from marketplace.core.invalidation import invalidate
-from marketplace.notices.actions import notify
+from marketplace.notices.actions import notify, resolve
 
 
 @transaction.atomic
@@ -48,7 +48,13 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     )
     if not version.suspended_at:
         raise RuleError(f"{version} is not suspended.")
+    if version.is_stopped_unreviewed:
+        raise RuleError(
+            f"The approval of {version} ended on {version.approved_until:%-d %B %Y}.",
+            remedy="Have the model risk officer review it again first.",
+        )
     _notify_of(version, "version.resumed", "answers again", reason)
+    resolve(f"resume-open:{version.pk}:{version.suspended_at:%s}")
     version.suspended_at, version.suspension_reason = None, ""
     version.save(update_fields=["suspended_at", "suspension_reason"])
     record(by, "version.resume", version, reason=reason)

@@ -1,6 +1,7 @@
 """RULES: what is required and what was decided. Requirements below, evidence from anywhere."""
 
 from governance.models.assignment import Absence
+from governance.models.automatic import AutomaticApproval
 from governance.models.conditions import Condition, ConditionState
 from governance.models.evaluations import (
     LARGEST_FIGURE,
@@ -37,6 +38,7 @@ from governance.models.threads import COMMENT, Comment, Thread
 from governance.models.waivers import Waiver, WaiverState
 
 __all__ = [
+    "AutomaticApproval",
     "GIVEN_BY_ONE",
     "GIVES_ROLES",
     "LARGEST_FIGURE",

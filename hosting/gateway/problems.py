@@ -213,10 +213,11 @@ def brownout(model: str, number: str, seconds: float, answer_head: bytes) -> Pro
     )
 
 
-def version_suspended(number: str) -> Problem:
+def version_suspended(model: str, number: str, why: str) -> Problem:
+    """503. why: the reason that governance gave, and who can help."""
     return Problem(
         "version-suspended",
-        f"Version {number} is suspended by the marketplace. The model's page says why and until when.",
+        f"Version {number} of {model} is suspended by the marketplace. {why} More: /models/{model}/",
         [retry_after(60)],
     )
 

@@ -35,7 +35,7 @@ def reauthorise(
                 resolve.check_model(model, record, call.slug)
                 version = model.by_number.get(call.version.number)
                 if version is not None and version.is_suspended:
-                    raise problems.version_suspended(version.number)
+                    raise problems.version_suspended(model.slug, version.number, version.suspension)
         except problems.Problem as problem:
             call.cut_off(problem)
     return missing_keys, missing_models

@@ -265,6 +265,13 @@ OCCASIONS = tuple(
         ),
         ("amended", "model.amended", "facts of a model are corrected", USERS, True),
         (
+            "suspension-due-*",
+            "version.suspended",
+            "a high-risk version whose approval ended is suspended in 30, 14, 7 and 1 days, unless it is reviewed again",
+            "the owner team, who reviews again, and the teams that use the model",
+            True,
+        ),
+        (
             "suspended",
             "version.suspended",
             "a version is stopped by governance",
@@ -454,6 +461,18 @@ OCCASIONS = tuple(
         ("amendment-open", "review", "a correction waits", "the roles that decide it"),
         ("amendment-*", "review", "a correction is decided", OWNERS),
         ("policy-open", "review", "a change of the rules waits", "others who change policies"),
+        (
+            "automatic-approval",
+            "review",
+            "the checks alone approved a patch, as the policy lets them",
+            "who would have approved it",
+        ),
+        (
+            "resume-open",
+            "review",
+            "a suspended version was reviewed again and may answer",
+            "the governance lead",
+        ),
         ("role-open", "review", "a change of a role waits", "others who give roles"),
         ("role-granted", "review", "a role is given", "its person"),
         (

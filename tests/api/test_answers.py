@@ -333,6 +333,8 @@ GUARDED = {
     "manifest_signature",
     "approved_at",
     "approved_until",
+    "suspends_at",
+    "extended_at",
     "published_at",
     "submitted_by",
     "created_by",

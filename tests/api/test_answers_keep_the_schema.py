@@ -109,6 +109,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:version-columns",
         "api:version-confirm-names",
         "api:version-renew",
+        "api:version-extend",
         "api:condition-confirm",
         "api:credential",
         "api:condition-send-back",

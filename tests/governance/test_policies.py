@@ -80,14 +80,14 @@ def test_a_version_under_review_keeps_the_rules_of_its_submission():
     assert (days_of(late), policies.min_people(late)) == (4, 3)
     curation = factories.approve(early.reviews.get(kind="curation"))
     assert curation.policy.semver == matrix.POLICY["semver"]
-    assert change.policy.semver == "1.4.0"
+    assert change.policy.semver == "1.5.0"
 
 
 def test_decisions_point_at_the_text_that_governance_approved():
     change = in_force_now({"business_days__curation__low": 4})
     version = factories.in_review_version()
     assert factories.approve(version.reviews.get(kind="curation")).policy == change.policy
-    assert not PolicyVersion.objects.filter(body__semver="1.4.0").exclude(pk=change.policy_id)
+    assert not PolicyVersion.objects.filter(body__semver="1.5.0").exclude(pk=change.policy_id)
 
 
 def test_approvals_and_notices_last_as_the_policy_says():

@@ -1,13 +1,15 @@
 """The end of an approval acts, and late reviews are told. Rule: docs/governance.md, "Re-review"."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import renewals
+from consumption.deadlines import Kind, of_subscriptions
+from consumption.models import Subscription
+from governance import actions, overdue, renewals
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
@@ -125,3 +127,111 @@ def test_an_overdue_review_says_so_in_the_queue(client):
     version.reviews.update(due_at=timezone.now() - timedelta(days=1))
     client.force_login(factories.rita())
     assert "Overdue" in client.get(reverse("governance:queue")).content.decode()
+
+
+def sweep(now):
+    """What the task `governance.remind` does about high-risk versions."""
+    return overdue.announce(now), overdue.suspend(now), overdue.remind(now)
+
+
+def test_a_high_risk_version_that_nobody_reviews_again_is_suspended_after_notices():
+    version = ending(0, "high")
+    held = factories.subscription(ending_later(version))
+    ended = version.approved_until
+    told = []
+    for days in (-1, 0.1, 0.2, 15, 16, 17, 24, 29.5, 29.6):
+        for _ in range(2):
+            sweep(ended + timedelta(days=days))
+        notices = Notice.objects.filter(key__startswith="suspension-due-")
+        told.append(notices.filter(recipient=factories.maya()).count())
+    assert told == [0, 1, 1, 1, 2, 2, 3, 4, 4]
+    people = Notice.objects.filter(key__startswith="suspension-due-1:")
+    assert {"maya", "alice", "mira"} <= set(people.values_list("recipient__username", flat=True))
+    version.refresh_from_db()
+    assert version.suspends_at == ended + timedelta(days=30) and version.is_callable
+    (deadline,) = of_subscriptions(Subscription.objects.filter(pk=held.pk).for_list())
+    assert (deadline.kind, deadline.due, deadline.is_at_risk) == (
+        Kind.SUSPENSION,
+        version.suspends_at,
+        True,
+    )
+    assert version.model.support_contact in deadline.text
+    assert sweep(ended + timedelta(days=30, minutes=1))[1] == 1
+    version.refresh_from_db()
+    assert not version.is_callable and "was not reviewed again" in version.suspension_reason
+    assert AuditEvent.objects.get(action="version.suspend").actor.username == "system:renewals"
+    assert sweep(ended + timedelta(days=40)) == (0, 0, 0)
+
+
+def ending_later(version):
+    """The version while it takes subscribers: its approval has not ended yet."""
+    ModelVersion.objects.update(approved_until=timezone.now() + timedelta(days=1))
+    version.refresh_from_db()
+    return version
+
+
+def test_a_late_sweep_gives_a_week_all_the_same_and_other_tiers_go_on():
+    version, now = ending(-90, "high"), timezone.now()
+    assert sweep(now) == (1, 0, 1)
+    version.refresh_from_db()
+    assert version.suspends_at == now + timedelta(days=7)
+    ModelVersion.objects.update(suspends_at=None, risk_tier="medium")
+    assert sweep(now) == (0, 0, 0)
+
+
+def test_two_people_start_it_again_and_nobody_without_the_review():
+    version, mira = ending(-40, "high"), factories.mira()
+    now = timezone.now()
+    sweep(now - timedelta(days=8)), sweep(now)
+    version.refresh_from_db()
+    assert version.suspended_at and not version.is_callable
+    with pytest.raises(RuleError, match="review it again first") as refused:
+        actions.resume(factories.gus(), version, factories.REASON)
+    assert "model risk officer" in refused.value.remedy
+    renew(version, mira)
+    version.refresh_from_db()
+    assert version.suspended_at and version.suspends_at is None
+    waiting = Notice.objects.get(key__startswith="resume-open:")
+    assert waiting.recipient == factories.gus() and waiting.read_at is None
+    assert version.number in waiting.title
+    actions.resume(factories.gus(), version, factories.REASON)
+    version.refresh_from_db()
+    assert version.is_callable
+    assert not Notice.objects.filter(key__startswith="resume-open:", read_at=None).exists()
+    assert sweep(now) == (0, 0, 0)
+
+
+def test_model_risk_puts_the_suspension_off_once_and_not_for_long(client):
+    version, mira, now = ending(-20, "high"), factories.mira(), timezone.now()
+    with pytest.raises(RuleError, match="No suspension"):
+        overdue.extend(mira, version, now.date(), factories.REASON, True)
+    sweep(now)
+    version.refresh_from_db()
+    first = version.suspends_at
+    for day in (first - timedelta(days=1), first + timedelta(days=61)):
+        with pytest.raises(Invalid) as refusal:
+            overdue.extend(mira, version, day.astimezone(UTC).date(), factories.REASON, True)
+        assert refusal.value.field == "until"
+    own = factories.also(factories.bob(), "model_risk_officer")
+    for person in (factories.alice(), own, factories.gus(), factories.root()):
+        with pytest.raises(NotAllowed):
+            overdue.extend(person, version, first.date(), factories.REASON, True)
+    client.force_login(mira)
+    address = reverse("governance:extend", args=[version.model.slug, version.number])
+    renewal = reverse("governance:renew", args=[version.model.slug, version.number])
+    assert address in client.get(renewal).content.decode()
+    later = (first + timedelta(days=60)).astimezone(UTC).date()
+    given = {"until": later.isoformat(), "reason": factories.REASON, "no_conflict": "on"}
+    assert client.post(address, given).status_code == 302
+    version.refresh_from_db()
+    assert version.suspends_at.date() == later
+    assert not Notice.objects.filter(key__startswith="suspension-due-", read_at=None).exists()
+    assert AuditEvent.objects.get(action="version.extend").reason == factories.REASON
+    assert sweep(first + timedelta(days=1))[1] == 0, "it goes on"
+    with pytest.raises(RuleError, match="done once"):
+        overdue.extend(mira, version, later, factories.REASON, True)
+    page = client.get(version.model.get_absolute_url()).content.decode()
+    assert "unless it is reviewed again" in page and version.model.support_contact in page
+    renew(version, mira)
+    version.refresh_from_db()
+    assert (version.suspends_at, version.extended_at) == (None, None)

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import numpy as np
@@ -193,9 +193,15 @@ def test_an_unversioned_call_follows_the_subscriptions_policy(gateway, stage, po
 def test_a_suspended_version_stops_within_seconds_and_says_so(gateway, version):
     _, key = subscriber(version)
     assert gateway.infer(infer_path(version), key)[0] == 200
-    change(ModelVersion.objects.filter(pk=version.pk), suspended_at=timezone.now())
+    rows = ModelVersion.objects.filter(pk=version.pk)
+    change(rows, suspends_at=datetime(2031, 1, 2, 23, 59, 59, tzinfo=UTC))
+    moment = "Thu, 02 Jan 2031 23:59:59 GMT"
+    until(lambda: gateway.infer(infer_path(version), key)[1].get("x-model-suspends") == moment, 5)
+    change(rows, suspended_at=timezone.now(), suspension_reason="Its approval ended")
     status, headers, body = eventually(gateway, 503, infer_path(version), key)
-    assert "suspended" in told(body)["detail"] and "retry-after" in headers
+    detail = told(body)["detail"]
+    assert "suspended" in detail and "retry-after" in headers
+    assert "Its approval ended. " in detail and version.model.support_contact in detail
 
 
 def test_a_deprecated_version_tells_when_it_ends_and_what_follows(gateway, stage, version):

@@ -38,6 +38,7 @@ class Version:
     `signature`: of an external endpoint, for which the gateway itself makes tensors of rows; None of all others.
     `is_asleep`: it has no replica at the moment and its next call wakes it, which takes `cold_start_s`.
     `successor`: the number of the version that takes over, of the model with the slug `successor_model`; "" without one.
+    `suspension`: why it is suspended and who can help; "" of all others.
     `brownouts`: announced refusals to come, as (from, until) in seconds since 1970, in order.
     """
 
@@ -67,6 +68,7 @@ class Version:
     rows_head: bytes = b""
     signature: Signature | None = field(default=None, compare=False, repr=False)
     brownouts: tuple[tuple[float, float], ...] = ()
+    suspension: str = ""
 
     def head_at(self, now: float) -> bytes:
         """Header lines of every answer of this version at `now` (seconds since 1970)."""
@@ -168,7 +170,7 @@ def not_available(model: Model, version: Version, now: float) -> problems.Proble
         left = version.brownout_end(now) - now
         return problems.brownout(model.slug, version.number, left, version.answer_head)
     if availability is Availability.SUSPENDED:
-        return problems.version_suspended(version.number)
+        return problems.version_suspended(model.slug, version.number, version.suspension)
     return problems.not_running(version.number)
 
 

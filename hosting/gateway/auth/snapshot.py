@@ -163,7 +163,7 @@ def models(model_ids: list[int]) -> dict[int, Model]:
     rows = ModelVersion.objects.filter(model__in=model_ids, state__in=ModelVersion.LISTED).order_by(
         "model_id", "-major", "-minor", "-patch"
     )
-    rows = rows.select_related("model", "successor__model", "upstream", "deployment")
+    rows = rows.select_related("model__owner_team", "successor__model", "upstream", "deployment")
     rows = rows.defer(*_UNREAD)
     return {
         model_id: _model(model_id, list(versions))
@@ -253,7 +253,14 @@ def _version(slug: str, version: ModelVersion, upstream: Upstream | None, contra
             (datetime.fromisoformat(since).timestamp(), datetime.fromisoformat(until).timestamp())
             for since, until in version.brownouts
         ),
+        suspension=_suspension(version) if version.suspended_at else "",
     )
+
+
+def _suspension(version: ModelVersion) -> str:
+    """What consumers read of it, and whom they ask."""
+    reason = version.suspension_reason.rstrip(". ")
+    return f"{reason}. {version.model.owner_team} can help: {version.model.support_contact}."
 
 
 def _route(
@@ -315,18 +322,22 @@ def _state(version: ModelVersion) -> str:
     return deployment.state if deployment is not None else ""
 
 
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
 def _answer_head(slug: str, version: ModelVersion) -> bytes:
     """Headers that name the version and announce its deprecation (RFC 9745) and sunset (RFC 8594)."""
     lines = [f"x-model-version: {version.number}"]
+    if version.suspends_at:
+        lines.append(f"x-model-suspends: {_http_date(version.suspends_at)}")
     if version.state == ModelVersion.State.DEPRECATED:
         guide = f"/models/{slug}/versions/{version.number}/migration/"
         links = [f'<{guide}>; rel="deprecation"; type="text/html"']
         if version.deprecated_at:
             lines.append(f"deprecation: @{int(version.deprecated_at.timestamp())}")
         if version.sunset_at:
-            lines.append(
-                f"sunset: {format_datetime(version.sunset_at.astimezone(UTC), usegmt=True)}"
-            )
+            lines.append(f"sunset: {_http_date(version.sunset_at)}")
             links.append('</docs/lifecycle/>; rel="sunset"; type="text/html"')
         if (successor := version.successor) is not None:
             address = f"/v2/models/{successor.model.slug}/versions/{successor.number}"

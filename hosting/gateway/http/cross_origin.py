@@ -5,8 +5,8 @@ One fixed origin, no cookies: what a page may do with a key, curl may do too.
 
 Headers = list[tuple[bytes, bytes]]
 EXPOSED = (
-    b"X-Request-Id, X-Model-Version, X-Model-Review, RateLimit, RateLimit-Policy, Retry-After, "
-    b"Deprecation, Sunset, Link, traceparent, tracestate"
+    b"X-Request-Id, X-Model-Version, X-Model-Review, X-Model-Suspends, RateLimit, "
+    b"RateLimit-Policy, Retry-After, Deprecation, Sunset, Link, traceparent, tracestate"
 )
 
 
