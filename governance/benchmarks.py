@@ -42,6 +42,7 @@ class Fit:
 
     dataset: BenchmarkDataset | None
     problem: str = ""  # "" also when the capability has no benchmark at all
+    withheld: str = ""  # why an endpoint hosted outside is not asked, where the data must not leave
 
 
 @transaction.atomic
@@ -99,14 +100,24 @@ def columns_of(content: bytes) -> Columns:
 def fit_of(version: ModelVersion) -> Fit:
     """The newest benchmark of the version's model, or else capability, that has all its required inputs."""
     datasets = list(BenchmarkDataset.objects.about(version).for_page())
-    if version.kind == ModelVersion.Kind.EXTERNAL or not datasets:
+    if not datasets:
         return Fit(None)
+    if version.kind == ModelVersion.Kind.EXTERNAL:
+        newest, datasets = datasets[0], [one for one in datasets if one.may_leave]
+        if not datasets:
+            return _withheld(version, newest)
     needed = {field["name"] for field in version.signature["inputs"] if field.get("required", True)}
     for dataset in datasets:
         if needed <= set(dataset.columns):
             return Fit(dataset)
     missing = ", ".join(sorted(needed - set(datasets[0].columns)))
     return Fit(None, f"The newest benchmark, {datasets[0]}, has no column {missing}.")
+
+
+def _withheld(version: ModelVersion, dataset: BenchmarkDataset) -> Fit:
+    """The rows are confidential, and an endpoint hosted outside would read them. At high risk nothing else will do."""
+    said = f"Not measured by the marketplace: the rows of {dataset} must not be sent to an endpoint hosted outside. All figures are its team's own."
+    return Fit(None, said if version.risk_tier == "high" else "", said)
 
 
 def reasons_against_approval(review: Review, results: Iterable[GateResult]) -> str:

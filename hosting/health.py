@@ -55,10 +55,15 @@ class Unreachable(Exception):
 
 def post(base_url, path, body):
     """(status, answer, milliseconds) of one POST to an external endpoint, by the way that probes and calls take. Raises Unreachable."""
+    return exchange(base_url, "POST", path, body)
+
+
+def exchange(base_url, method, path, body):
+    """As `post`, with any method."""
     started = time.perf_counter()
     try:
         status, answer = _exchange(
-            base_url.rstrip("/"), "POST", path, body, partial(egress.connect, timeout=TIMEOUT_S)
+            base_url.rstrip("/"), method, path, body, partial(egress.connect, timeout=TIMEOUT_S)
         )
     except TimeoutError:
         raise Unreachable(_timeout_message(TIMEOUT_S)) from None

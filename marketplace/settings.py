@@ -387,6 +387,8 @@ GATEWAY_TRUSTED_PROXIES = [
     text for text in os.environ.get("GATEWAY_TRUSTED_PROXIES", "").split(",") if text.strip()
 ]
 # Days between the confirmation of a change that takes something from consumers and its beginning (docs/money.md).
+# Endpoints hosted outside are asked some hundred times by the checks before their review; 0 where each call costs.
+ENDPOINT_CHECKS = os.environ.get("ENDPOINT_CHECKS", "1") == "1"
 CHANGE_NOTICE_DAYS = int(os.environ.get("CHANGE_NOTICE_DAYS", "30"))
 # The month (1 to 12) in which the fiscal year begins: quarters of insights (docs/metrics.md, "Quarters").
 FISCAL_YEAR_STARTS = int(os.environ.get("FISCAL_YEAR_STARTS", "1"))

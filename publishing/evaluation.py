@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from governance import benchmarks, evaluation_runs, suites
+from governance.actions import record_gate
 from governance.evaluations import artifact_digest
-from governance.models import BenchmarkDataset, EvaluationRun, RunState, Task
+from governance.models import BenchmarkDataset, EvaluationRun, GateResult, RunState, Task
 from governance.robustness import Probe
 from hosting.model_server.datatypes import FLOATS
 from marketplace.core.errors import RuleError
@@ -75,12 +76,27 @@ def assess(run: EvaluationRun) -> tuple[suites.Assessment, dict[str, Any]]:
     }
 
 
+def record_for_submission(version: ModelVersion) -> None:
+    """Say at once where a version cannot be measured because the rows must not leave the marketplace."""
+    withheld = benchmarks.fit_of(version).withheld
+    if withheld:
+        record_gate(
+            version,
+            evaluation_runs.GATE,
+            GateResult.Verdict.INCONCLUSIVE,
+            withheld,
+            severity=GateResult.Severity.WARN,
+            tool=evaluation_runs.TOOL,
+            remedy="An evaluator uploads benchmark data whose inputs may leave the marketplace.",
+        )
+
+
 def champion_of(run: EvaluationRun) -> ModelVersion | None:
     """The version in use that this one would follow, if it takes the same benchmark; a replay takes the recorded one."""
     if "champion" in run.record:
         return ModelVersion.objects.filter(pk=run.record["champion"]).first()
     before = run.version.predecessor()
-    if before is None or before.kind == ModelVersion.Kind.EXTERNAL:
+    if before is None:
         return None
     return before if benchmarks.fit_of(before).dataset == run.dataset else None
 
@@ -143,6 +159,7 @@ def _probe(
             np.array(searched) if searched else None,
             tuple(found.get("edges", (0, 0))),
             tuple(found.get("far", ())),
+            monotone={name: tuple(counts) for name, counts in found.get("monotone", {}).items()},
         )
     except (CannotEvaluate, KeyError, IndexError, TypeError, ValueError):
         return Probe(np.array([], dtype=int), crashed=True)

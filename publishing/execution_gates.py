@@ -36,6 +36,7 @@ STATE = ModelVersion.State
 VERDICT = GateResult.Verdict
 TOOL = "execution-gates/1"
 PROMISES = ("p95_ms", "rps")
+NOT_ASKED = "Hosted outside, and this installation asks such endpoints for their example only."
 REPLACED = "The version was submitted again meanwhile."
 FROZEN = (
     STATE.SUBMITTED,
@@ -59,10 +60,9 @@ def subject(version: ModelVersion) -> str:
 
 def begin_for_submission(by: User, version: ModelVersion) -> GateRun | None:
     """Ask for a run of what was just submitted, or repeat what was found about the same bytes before. Returns the open GateRun."""
-    if version.kind == ModelVersion.Kind.EXTERNAL:
+    if version.kind == ModelVersion.Kind.EXTERNAL and not settings.ENDPOINT_CHECKS:
         for gate in gates.RUN:
-            said = "Hosted outside: the endpoint is asked for its example, and probed every 30 seconds once it is published."
-            record_gate(version, gate, VERDICT.NOT_APPLICABLE, said, tool=TOOL)
+            record_gate(version, gate, VERDICT.NOT_APPLICABLE, NOT_ASKED, tool=TOOL)
         return None
     for (
         former
@@ -89,8 +89,8 @@ def request(by: User, version: ModelVersion) -> GateRun:
         f"{version.model.owner_team} or a reviewer runs the checks.",
         ask=str(version.model.owner_team),
     )
-    if version.kind == ModelVersion.Kind.EXTERNAL:
-        raise RuleError("The endpoint is hosted outside: there is nothing to run here.")
+    if version.kind == ModelVersion.Kind.EXTERNAL and not settings.ENDPOINT_CHECKS:
+        raise RuleError(NOT_ASKED)
     if version.state not in FROZEN:
         raise RuleError("The checks run from the submission on, when the files are frozen.")
     if version.gate_runs.open().exists():
@@ -136,7 +136,11 @@ def run_open(version: ModelVersion) -> None:
 
 
 def findings_of(version: ModelVersion) -> list[Finding]:
-    """What the limited child finds about a version, one finding a gate; what a crash or time-out prevented is an error."""
+    """What the limited child, or the endpoint, shows of a version, one finding a gate; what a crash or time-out prevented is an error."""
+    if version.kind == ModelVersion.Kind.EXTERNAL:
+        from publishing import endpoint_gates  # ONNX Runtime comes with the checks
+
+        return endpoint_gates.findings_of(version)
     entry = version.artifacts.get(name=version.manifest["entry"])
     with read(stored_as(entry.sha256)) as graph:
         lines, early = running.check(

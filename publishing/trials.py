@@ -22,6 +22,7 @@ from hosting.model_server.examples import TRIAL_ROWS
 from hosting.model_server.problems import Problem
 from marketplace.core import json_reader
 from marketplace.core.canonical import digest
+from publishing.endpoints import CREDENTIAL_ASKED
 from publishing.manifest import MEMORY_MB
 from publishing.packages import running
 from publishing.storage import read
@@ -43,7 +44,6 @@ JUDGED = (
     "enum",
     "format",
 )
-CREDENTIAL_ASKED = (401, 403)
 
 
 def latest(version: ModelVersion) -> GateResult | None:

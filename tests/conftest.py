@@ -104,6 +104,12 @@ def empty_cache():
 
 
 @pytest.fixture(autouse=True)
+def endpoints_are_asked_once(settings):
+    """The factories' versions are endpoints: a test that wants their checks switches them on."""
+    settings.ENDPOINT_CHECKS = False
+
+
+@pytest.fixture(autouse=True)
 def quick_passwords(settings):
     """Argon2 is slow on purpose; tests log in often."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

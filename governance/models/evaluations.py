@@ -50,6 +50,17 @@ METRIC_LABELS = {
     "turned_by_search": "Answers turned by the worst small step",
     "moved_by_search": "Answers moved by the worst small step, in standard deviations",
     "edges_answered": "Answered with numbers at the ends of ranges",
+    "turned_under_spaces": "Answers turned by other spaces in texts",
+    "turned_under_case": "Answers turned by other case in texts",
+    "turned_under_typos": "Answers turned by a typing slip in each text",
+    "moved_under_spaces": "Answers moved by other spaces in texts, in standard deviations",
+    "moved_under_case": "Answers moved by other case in texts, in standard deviations",
+    "moved_under_typos": "Answers moved by a typing slip in each text, in standard deviations",
+    "loss_under_spaces": "Loss of the first metric, other spaces in texts",
+    "loss_under_case": "Loss of the first metric, other case in texts",
+    "loss_under_typos": "Loss of the first metric, a typing slip in each text",
+    "monotone_kept": "Rows in which the answer is monotone as declared",
+    "selection_rate_difference": "Selected, less the largest group's",
     "far_refused": "Inputs that refuse ten times their largest value",
 }
 
@@ -196,6 +207,12 @@ class BenchmarkDataset(models.Model):
         max_length=100, blank=True, help_text="The version's output; empty: its first"
     )
     groups = models.JSONField(default=list, help_text="Columns that say who belongs to which group")
+    may_leave = models.BooleanField(
+        "its inputs may be sent to endpoints hosted outside",
+        default=False,
+        db_default=False,
+        help_text="Only where nobody is told anything by them. Labels and groups are never sent",
+    )
     columns = models.JSONField(default=list)
     rows = models.PositiveIntegerField()
     size = models.PositiveIntegerField(help_text="Bytes")

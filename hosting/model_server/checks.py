@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from hosting.model_server import cases, trial
 from hosting.model_server.cases import Columns
+from hosting.model_server.columns import Signature
 from hosting.model_server.server import ModelApp
 from hosting.model_server.session import LoadedModel, because
 from marketplace.core import machine_load
@@ -88,6 +89,28 @@ class Answer:
         """JSON writes NaN and infinity as null."""
         outputs = json.loads(self.body)["outputs"]
         return not any(None in output["data"] for output in outputs)
+
+
+class Runs(Protocol):
+    """What answers columns with columns."""
+
+    @property
+    def signature(self) -> Signature: ...
+
+    def run(self, columns: Columns) -> Columns: ...
+
+
+class Asked(Protocol):
+    """What most checks ask: a replica here, or an endpoint elsewhere (publishing.endpoints)."""
+
+    @property
+    def model(self) -> Runs: ...
+
+    def ask(self, columns: Columns) -> Answer: ...
+
+    def post(self, body: bytes, json_length: str | None = None) -> Answer: ...
+
+    def get(self, path: str) -> Answer: ...
 
 
 class Replica:
@@ -200,7 +223,7 @@ def startup(replica: Replica, rows: Columns, promise: Promise, started: float) -
     return Finding("startup", Verdict.PASS, said, metrics=figures)
 
 
-def health(replica: Replica) -> Finding:
+def health(replica: Asked) -> Finding:
     """The address that the engine and the gateway ask whether it answers."""
     answer = replica.get("/ready")
     took = f"The health endpoint answered {answer.status} in {_ms(answer.wall_s)} ms."
@@ -209,7 +232,7 @@ def health(replica: Replica) -> Finding:
     return Finding("health", verdict, took, metrics={"health_ms": _ms(answer.wall_s)})
 
 
-def determinism(replica: Replica, rows: Columns) -> Finding:
+def determinism(replica: Asked, rows: Columns) -> Finding:
     answers = {replica.ask(rows).body for _ in range(ASKED_AGAIN)}
     figures = {"calls": ASKED_AGAIN, "different_answers": len(answers)}
     if len(answers) == 1:
@@ -222,7 +245,7 @@ def determinism(replica: Replica, rows: Columns) -> Finding:
     return Finding("determinism", Verdict.FAIL, said, remedy, figures)
 
 
-def batch(replica: Replica, rows: Columns, signature: dict[str, Any]) -> Finding:
+def batch(replica: Asked, rows: Columns, signature: dict[str, Any]) -> Finding:
     """Each row alone, together, and in the other order, by numbers and not by written text."""
     run = replica.model.run
     try:
@@ -252,7 +275,7 @@ def batch(replica: Replica, rows: Columns, signature: dict[str, Any]) -> Finding
     return Finding("batch", Verdict.FAIL, said, trial.BATCH_REMEDY, figures)
 
 
-def refusals(replica: Replica, rows: Columns, at: Callable[[str, str], None]) -> Finding:
+def refusals(replica: Asked, rows: Columns, at: Callable[[str, str], None]) -> Finding:
     """What the signature excludes gets a 4xx that says why: it reaches no model, and breaks none."""
     wrong = cases.wrong(replica.model.signature, _one(rows))
     answered, broken = [], []
@@ -275,7 +298,7 @@ def refusals(replica: Replica, rows: Columns, at: Callable[[str, str], None]) ->
     return Finding("refusals", Verdict.PASS, said, metrics=figures)
 
 
-def boundaries(replica: Replica, rows: Columns, at: Callable[[str, str], None]) -> Finding:
+def boundaries(replica: Asked, rows: Columns, at: Callable[[str, str], None]) -> Finding:
     """Every declared minimum, maximum and allowed value is answered, twice the same, with finite numbers."""
     asked = cases.boundaries(replica.model.signature, _one(rows))
     if not asked:
@@ -304,7 +327,7 @@ def boundaries(replica: Replica, rows: Columns, at: Callable[[str, str], None]) 
     return Finding("boundaries", Verdict.PASS, said, metrics=result.figures)
 
 
-def robustness(replica: Replica, rows: Columns, at: Callable[[str, str], None]) -> Finding:
+def robustness(replica: Asked, rows: Columns, at: Callable[[str, str], None]) -> Finding:
     """Zero, negative and large numbers, odd texts, where the signature does not exclude them."""
     asked = cases.extremes(replica.model.signature, _one(rows))
     if not asked:
@@ -357,7 +380,7 @@ class _Answers:
 
 
 def _answers(
-    replica: Replica,
+    replica: Asked,
     gate: str,
     asked: Iterable[cases.Case],
     at: Callable[[str, str], None],

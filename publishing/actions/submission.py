@@ -21,6 +21,7 @@ from marketplace.core.transitions import transition
 from publishing import (
     behaviour,
     contract_diff,
+    evaluation,
     evidence,
     execution_gates,
     screening,
@@ -106,6 +107,7 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
     contract_diff.record_for_submission(version)
     screening.record(version)
     behaviour.record_for_submission(version)
+    evaluation.record_for_submission(version)
     execution_gates.begin_for_submission(by, version)
     record(
         by, "version.submit", version, manifest=version.manifest_sha256, card=version.card.sha256

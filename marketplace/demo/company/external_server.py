@@ -114,6 +114,7 @@ def infer(request: dict[str, Any]) -> dict[str, Any]:
         or len(descriptions) != len(amounts)
     ):
         raise BadRequest("Give description and amount with the same number of values.")
+    require_allowed(request)
     answers = [
         category(str(text), float(amount))
         for text, amount in zip(descriptions, amounts, strict=True)
@@ -121,6 +122,27 @@ def infer(request: dict[str, Any]) -> dict[str, Any]:
     output = {"name": "category", "datatype": "BYTES", "shape": [len(answers)], "data": answers}
     reply = {"model_name": NAME, "model_version": VERSION, "outputs": [output]}
     return reply | ({"id": request["id"]} if "id" in request else {})
+
+
+def require_allowed(request: dict[str, Any]) -> None:
+    """Raises BadRequest for what the signature excludes."""
+    low, high = (SIGNATURE["inputs"][1][end] for end in ("minimum", "maximum"))
+    for tensor in request["inputs"]:
+        name, data = tensor["name"], tensor["data"]
+        if name not in ("description", "amount"):
+            raise BadRequest(f"There is no input {name}.")
+        if tensor.get("shape", [len(data)]) not in ([len(data)], [len(data), 1]):
+            raise BadRequest(f"{name} has another shape than its data.")
+        if name == "description" and not all(isinstance(text, str) for text in data):
+            raise BadRequest("description takes texts.")
+        if name == "amount" and not all(
+            _is_number(value) and low <= value <= high for value in data
+        ):
+            raise BadRequest(f"amount takes numbers from {low} to {high}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def metadata() -> dict[str, Any]:
