@@ -5,7 +5,7 @@ The limits are a screening convention (29 CFR 1607.4(D)), neither safe harbour n
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import sqrt
+from math import erfc, sqrt
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ LEAST_ROWS, LEAST_OF_EACH = 100, 30  # of a group; of its deserving and its othe
 LARGE_PART = 0.05  # of all rows: a group as large as this may not be left out
 RATIO = 0.80
 GAP, GAP_AT_MOST = 0.10, 0.20  # of equal opportunity: passes up to, fails above
+MANY_GROUPS = 4  # from more on, each is also compared with the largest
+SURE = 0.05  # of a p, corrected for the number of groups (Holm)
 TILT = 0.05  # mean signed error of a group, as a part of the mean amount
 ERRORS = 1.25  # the largest mean absolute error of a group over the smallest
 DRAWS = 2000
@@ -67,7 +69,53 @@ def judge(
         _figure("equal_opportunity_difference", gap[0], gaps, n, name, GAP),
     ]
     verdict = verdict_of(compared[0], compared[1])
-    return Attribute(name, verdict, _summary(name, verdict, kept, compared), compared + figures)
+    summary = _summary(name, verdict, kept, compared)
+    if len(kept) > MANY_GROUPS:
+        apart, said = _against_largest(name, kept)
+        compared, summary = compared + apart, f"{summary} {said}"
+    return Attribute(name, verdict, summary, compared + figures)
+
+
+def _against_largest(name: str, kept: dict[str, np.ndarray]) -> tuple[list[dict[str, Any]], str]:
+    """Each group's selection rate less the largest group's, with intervals; and which differences are sure (Holm).
+
+    The lowest rate over the highest of many groups is low by chance alone, so this is told beside it and decides nothing.
+    """
+    largest = max(kept, key=lambda group: kept[group].sum())
+    others = [group for group in kept if group != largest]
+    found = [_difference(kept[group], kept[largest]) for group in others]
+    sure = [
+        group
+        for group, p in zip(others, measures.holm([p for *_, p in found]), strict=True)
+        if p < SURE
+    ]
+    figures = [
+        {
+            "metric": "selection_rate_difference",
+            "value": value,
+            "low": value - Z * error,
+            "high": value + Z * error,
+            "n": int(kept[group].sum()),
+            "slice": slice_name(name, group),
+            "threshold": None,
+        }
+        for group, (value, error, _) in zip(others, found, strict=True)
+    ]
+    named = ", ".join(group[:LONGEST_NAME] for group in sure) or "none"
+    return (
+        figures,
+        f"Against {largest[:LONGEST_NAME]}, the largest group, surely different (Holm): {named}.",
+    )
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """(difference of two selection rates, its standard error, two-sided p of no difference)."""
+    sizes = np.array([one.sum(), other.sum()], dtype=float)
+    rates = np.array([one[0] + one[2], other[0] + other[2]]) / sizes
+    value, error = float(rates[0] - rates[1]), sqrt(float((rates * (1 - rates) / sizes).sum()))
+    pooled = float((rates * sizes).sum() / sizes.sum())
+    spread = sqrt(pooled * (1 - pooled) * float((1 / sizes).sum()))
+    return value, error, erfc(abs(value) / spread / sqrt(2)) if spread else 1.0
 
 
 def judge_amounts(

@@ -4,7 +4,7 @@ Shapes: truth and predicted are arrays of n rows; weights is replicates × n, ho
 A metric is an array with one value a replicate; NaN where it is undefined.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -178,3 +178,13 @@ def regression(truth: np.ndarray, predicted: np.ndarray) -> Measure:
         }
 
     return metrics
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Adjusted p in the given order (Holm 1979): the chance of one false finding in the family stays below the level."""
+    order = sorted(range(len(ps)), key=lambda place: ps[place])
+    adjusted, so_far = [1.0] * len(ps), 0.0
+    for rank, place in enumerate(order):
+        so_far = max(so_far, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = so_far
+    return adjusted

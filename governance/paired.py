@@ -190,7 +190,7 @@ def _figure(
 def decide(figures: list[Figure]) -> None:
     """Correct the p of the family, all pairs of these figures, by Holm, and say who is better where it is sure."""
     pairs = [pair for figure in figures for pair in figure.pairs]
-    for pair, p in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
+    for pair, p in zip(pairs, measures.holm([pair.p for pair in pairs]), strict=True):
         pair.p = p
     for figure in figures:
         for pair in figure.pairs:
@@ -200,16 +200,6 @@ def decide(figures: list[Figure]) -> None:
                 first_is_lower = pair.difference < 0
                 first_is_better = first_is_lower == (figure.metric in LOWER_IS_BETTER)
                 pair.better = 0 if first_is_better else pair.other
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted p in the given order (Holm 1979): the chance of one false finding in the family stays below the level."""
-    order = sorted(range(len(ps)), key=lambda place: ps[place])
-    adjusted, so_far = [1.0] * len(ps), 0.0
-    for rank, place in enumerate(order):
-        so_far = max(so_far, min(1.0, (len(ps) - rank) * ps[place]))
-        adjusted[place] = so_far
-    return adjusted
 
 
 def _p(difference: float | None, spread: float) -> float:

@@ -1,7 +1,7 @@
 """Does a version keep its answers when its inputs change a little? (docs/evaluation.md, "Robustness")
 
 Limits: noise of 5 % of an input's standard deviation turns at most 5 % of the answers and costs at most 0.02 of the primary
-metric; 10 % of the cells left out cost at most 0.05. Amounts move by at most 10 % of their standard deviation; their loss, in
+metric; 10 % of the cells left out cost at most 0.05. Other spaces in texts turn at most 5 %. What is declared monotone is so. Amounts move by at most 10 % of their standard deviation; their loss, in
 standard deviations, is never more than that and has no limit of its own.
 """
 
@@ -13,15 +13,24 @@ import numpy as np
 from governance import fairness, measures
 from governance.models import GateResult
 
-SUITE = "robustness/1.0.0"
+SUITE = "robustness/1.1.0"
 GATE = "perturbation"
 LEAST_ROWS = 100
 REPLICATES = 500  # of at most 1000 rows
-TURNED = 0.05  # of the answers under noise of 5 %
+TURNED = 0.05  # of the answers under noise of 5 %, or when texts have other spaces
+LIMITED = ("noise_5", "spaces")
 LOSS = {"noise_5": 0.02, "missing_10": 0.05}  # of the primary metric
 MOVED = 0.10  # of the standard deviation of the amounts: what an answer moves by, on average
 Verdict = GateResult.Verdict
-SAID = {"noise_5": "noise of 5 %", "noise_20": "noise of 20 %", "missing_10": "10 % left out"}
+SAID = {
+    "noise_5": "noise of 5 %",
+    "noise_20": "noise of 20 %",
+    "missing_10": "10 % left out",
+    "spaces": "other spaces",
+    "case": "other case",
+    "typos": "a typing slip",
+}
+AT_LEAST = ("edges_answered", "monotone_kept")
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Probe:
     """What a version answered to rows that were changed a little.
 
     rows: which rows of the case they are; answers: {change: one prediction a row}; searched: candidates × the first rows;
+    monotone: {input that declares it: (rows whose answer never turns back, rows)};
     edges: answers with finite numbers at the ends of ranges, and all; far: for each number, is ten times its largest value
     refused; crashed: it failed on these rows.
     """
@@ -39,6 +49,7 @@ class Probe:
     edges: tuple[int, int] = (0, 0)
     far: tuple[bool, ...] = ()
     crashed: bool = False
+    monotone: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,8 @@ def figures_of(sample: Sample, probe: Probe) -> list[dict[str, Any]]:
         figures.append(_searched(sample, probe.searched, level))
     if probe.edges[1]:
         figures.append(fairness.share("edges_answered", *probe.edges) | {"threshold": 1.0})
+    for name, (kept, rows) in probe.monotone.items():
+        figures.append(fairness.share("monotone_kept", kept, rows, name[:60]) | {"threshold": 1.0})
     if probe.far:
         figures.append(fairness.share("far_refused", sum(probe.far), len(probe.far)))
     return figures
@@ -87,7 +100,7 @@ def finding_of(figures: list[dict[str, Any]], probe: Probe, tier: str) -> tuple[
             severity,
         )
     if not probe.answers:
-        return GATE, Verdict.NOT_APPLICABLE, "It takes no numbers and no gaps.", severity
+        return GATE, Verdict.NOT_APPLICABLE, "It takes no numbers, no texts and no gaps.", severity
     limited = [row for row in figures if row.get("threshold") is not None]
     beyond = [row for row in limited if not _is_within(row, row["value"])]
     summary = ". ".join(_in_words(row) for row in limited) + "."
@@ -102,12 +115,14 @@ def finding_of(figures: list[dict[str, Any]], probe: Probe, tier: str) -> tuple[
 
 
 def _is_within(row: dict[str, Any], value: float) -> bool:
-    if row["metric"] == "edges_answered":
+    if row["metric"] in AT_LEAST:
         return bool(value >= row["threshold"])
     return bool(value <= row["threshold"])
 
 
 def _in_words(row: dict[str, Any]) -> str:
+    if row["metric"] == "monotone_kept":
+        return f"{row['slice']} is monotone as declared in {row['value']:.0%} of the rows, at least 100%"
     what, _, change = row["metric"].partition("_under_")
     said = {"turned": "Answers turned", "moved": "Answers moved", "loss": "Loss"}.get(
         what, "Answered at the ends of ranges"
@@ -120,13 +135,13 @@ def _in_words(row: dict[str, Any]) -> str:
 def _turns(sample: Sample, name: str, answers: np.ndarray, level: float) -> dict[str, Any]:
     turned = sample.turned(answers)
     share = fairness.share(f"turned_under_{name}", int(turned.sum()), len(turned))
-    return share | {"threshold": TURNED if name == "noise_5" else None}
+    return share | {"threshold": TURNED if name in LIMITED else None}
 
 
 def _moves(sample: Sample, name: str, answers: np.ndarray, level: float) -> dict[str, Any]:
     moved = np.abs(answers - sample.predicted) / level
     drawn = np.concatenate([weights @ moved for weights in _draws(sample)]) / len(moved)
-    threshold = MOVED if name == "noise_5" else None
+    threshold = MOVED if name in LIMITED else None
     return _figure(f"moved_under_{name}", float(moved.mean()), drawn, len(moved), threshold)
 
 

@@ -33,7 +33,17 @@ __all__ = [
     "value_problem",
 ]
 PLACEHOLDER = re.compile(r"(?:.+_)?f\d+")
-DETAILS = ("description", "unit", "minimum", "maximum", "enum", "default", "required", "format")
+DETAILS = (
+    "description",
+    "unit",
+    "minimum",
+    "maximum",
+    "enum",
+    "default",
+    "required",
+    "format",
+    "monotone",
+)
 
 
 # -- checking ------------------------------------------------------------------------------------------------------
@@ -289,5 +299,9 @@ def _with_details(field, old_fields, is_same_package):
     )
     return {
         **field,
-        **{key: old[key] for key in DETAILS if key in field and old.get(key) not in (None, "")},
+        **{
+            key: old[key]
+            for key in DETAILS
+            if (key in field or key == "monotone") and old.get(key) not in (None, "")
+        },
     }

@@ -30,6 +30,7 @@ LABELS = {
     "required": "required",
     "default": "default",
     "example": "example",
+    "monotone": "answer as it rises",
 }
 CELLS = {
     "inputs": ("was", "proposed", *LABELS),
@@ -40,7 +41,10 @@ LONGEST = {
     "unit": 100,
     **cells.LONGEST,
 }  # characters; others are judged by what they say
-BLANK = {"datatype": "FP32", "shape": "n", "required": "on"}
+BLANK = {"datatype": "FP32", "shape": "n", "required": "on", "monotone": "any way"}
+# What the answer does as the value rises, in the words of the form.
+ANY_WAY = "any way"
+DIRECTIONS = {ANY_WAY: None, "never falls": "increasing", "never rises": "decreasing"}
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ class Row:
             "required": "on" if self.stored.get("required", True) else "",
             "example": cells.example_text(self.first_values, self.stored.get("shape") == [-1]),
         }
+        texts["monotone"] = next(
+            word for word, way in DIRECTIONS.items() if way == self.stored.get("monotone")
+        )
         for cell in ("minimum", "maximum", "default"):
             texts[cell] = cells.value_text(self.stored.get(cell))
         return {cell: texts[cell].replace("\r\n", "\n") for cell in CELLS[self.side]}
@@ -226,6 +233,11 @@ class Row:
         ]
 
     @property
+    def directions(self) -> list[str]:
+        """What the answer may be declared to do as the value rises."""
+        return list(DIRECTIONS)
+
+    @property
     def is_column(self) -> bool:
         """True for one value a row in a package: its shape is the file's."""
         return self.place is not None and self.stored.get("shape") == [-1]
@@ -303,7 +315,14 @@ class Row:
             self._set(made, cell, str.strip, none="")
         if self.side == "inputs":
             made["required"] = bool(self.values["required"])
+            self._set_direction(made)
         return made
+
+    def _set_direction(self, made: dict[str, Any]) -> None:
+        word = self.values.get("monotone", ANY_WAY)
+        way = DIRECTIONS.get(word or ANY_WAY, word) if self.has_range else None
+        if way is not None or "monotone" in made:
+            made["monotone"] = way
 
     def _set(self, made: dict[str, Any], cell: str, read: Any, none: Any = None) -> None:
         """One member of the field from its cell. An empty cell does not add a member."""

@@ -11,12 +11,15 @@ import numpy as np
 
 from hosting.model_server import datatypes
 
+MONOTONE = {"increasing": 1, "decreasing": -1}
+
 
 @dataclass(frozen=True)
 class Column:
     """One input of the signature, as the contract declares it, with what is looked up per request worked out once.
 
     format   of BYTES only: "date" or "date-time"; the model gets ISO 8601 texts in one spelling, times without zone as UTC
+    monotone 1 where the answer never falls as the value rises, -1 where it never rises; 0 where nothing is declared
     carrier  datatype of the graph's tensor that the values go into; "" for the column's own
     """
 
@@ -30,6 +33,7 @@ class Column:
     default: Any = None
     format: str | None = None
     carrier: str = ""
+    monotone: int = 0
 
     @classmethod
     def of(cls, spec: Mapping[str, Any], carrier: str = "") -> "Column":
@@ -47,6 +51,7 @@ class Column:
             default=default if default is None else known(default),
             format=spec.get("format"),
             carrier=carrier or spec["datatype"],
+            monotone=MONOTONE.get(spec.get("monotone") or "", 0),
         )
 
     @cached_property

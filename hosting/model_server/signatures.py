@@ -10,7 +10,7 @@ import unicodedata
 from math import isfinite, prod
 
 from hosting.model_server import coercion, datatypes, wire
-from hosting.model_server.columns import Column, Signature, binding_of
+from hosting.model_server.columns import MONOTONE, Column, Signature, binding_of
 from hosting.model_server.limits import MOST_BODY_BYTES, MOST_DIMENSIONS, MOST_ELEMENTS
 from hosting.model_server.problems import Problem
 
@@ -186,6 +186,7 @@ def check_field(path, field, is_input):
     _check_enum(path, field)
     if is_input:
         _check_presence(path, field)
+        _check_monotone(path, field)
 
 
 def _check_details(path, field):
@@ -279,6 +280,21 @@ def _check_enum(path, field):
         raise Unfit(wrong.field, f"{wrong.message[:-1]}: {fault.detail}", fault.remedy) from None
     if len(set(elements.tolist())) != len(values):
         raise Unfit(f"{path}.enum", f"The allowed values of {path} repeat themselves.")
+
+
+def _check_monotone(path, field):
+    direction = field.get("monotone")
+    if direction is None:
+        return
+    if direction not in MONOTONE:
+        known = " or ".join(MONOTONE)
+        raise Unfit(f"{path}.monotone", f"{path} is monotone in no known way.", f"Write {known}.")
+    if field["datatype"] not in datatypes.NUMBERS or field.get("enum") or field["shape"] != [-1]:
+        raise Unfit(
+            f"{path}.monotone",
+            f"{path} is not one number a row, so its answer cannot be monotone in it.",
+            "Leave it out.",
+        )
 
 
 def _check_presence(path, field):

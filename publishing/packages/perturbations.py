@@ -21,6 +21,7 @@ MOST_COLUMNS = 20  # that are searched and set to their ends
 NOISES = {"noise_5": 0.05, "noise_20": 0.20}  # of an input's standard deviation
 MISSING = 0.10  # of the cells of inputs that may be left out
 STEP = 0.05  # of the search, of an input's standard deviation, as the noise
+STEPS = 9  # between both ends of the range of an input whose answer is declared to rise or to fall with it
 FAR = 10.0  # times the largest value: what a wrong unit makes of it
 
 
@@ -69,8 +70,13 @@ def probe(columns: Columns, signature: Signature, answer: Answer, seed: int) -> 
     }
     sample = {name: values[rows] for name, values in columns.items()}
     found: dict[str, Any] = {"rows": rows.tolist(), "answers": {}}
-    for name, changed in _changed(sample, numbers, signature, random):
+    changes = (
+        *_changed(sample, numbers, signature, random),
+        *_rewritten(sample, signature, random),
+    )
+    for name, changed in changes:
         found["answers"][name] = answer(changed).tolist()
+    found["monotone"] = _monotone(sample, numbers, answer)
     if numbers:
         found["edges"] = _edges(sample, numbers, answer)
         found["far"] = [number.refuses(FAR * _largest(number)) for number in numbers.values()]
@@ -111,6 +117,58 @@ def _changed(
                 if sample[name].ndim == 1
             },
         )
+
+
+def _rewritten(sample: Columns, signature: Signature, random: Any) -> Iterator[tuple[str, Columns]]:
+    """Texts as people write them: with other spaces, in other case, with a slip of the keys. Dates and lists are left alone."""
+    texts = {
+        name: [str(text) for text in values]
+        for name, values in sample.items()
+        if values.ndim == 1
+        and signature.columns[name].datatype == "BYTES"
+        and not signature.columns[name].enum
+        and not signature.columns[name].format
+    }
+    if not texts:
+        return
+    yield "spaces", sample | _texts(texts, lambda text: f" {text.replace(' ', '  ')} ")
+    yield "case", sample | _texts(texts, str.swapcase)
+    yield "typos", sample | _texts(texts, lambda text: _with_a_slip(text, random))
+
+
+def _texts(texts: dict[str, list[str]], change: Callable[[str], str]) -> Columns:
+    return {
+        name: np.array([change(text) for text in rows], dtype=object)
+        for name, rows in texts.items()
+    }
+
+
+def _with_a_slip(text: str, random: Any) -> str:
+    """Two neighbouring characters change places."""
+    if len(text) < 2:
+        return text
+    at = int(random.integers(0, len(text) - 1))
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+
+
+def _monotone(sample: Columns, numbers: dict[str, Number], answer: Answer) -> dict[str, list[int]]:
+    """Input that declares it → [rows whose answer never turns back between the ends of its range, rows]."""
+    few = {name: values[:EDGE_ROWS] for name, values in sample.items()}
+    rows = len(next(iter(few.values())))
+    found = {}
+    for name, number in list(numbers.items())[:MOST_COLUMNS]:
+        if not number.column.monotone:
+            continue
+        values = np.linspace(number.low, number.high, STEPS)
+        cases = [few | {name: np.full(rows, value).astype(few[name].dtype)} for value in values]
+        answers = answer(_joined(cases)).reshape(STEPS, rows, -1)
+        if answers.dtype.kind not in "iuf" or answers.shape[2] > 2:
+            continue  # of several classes, no answer is higher than another
+        scores = answers[..., -1].astype(float)
+        slack = 1e-6 * max(1.0, float(np.abs(scores).max()))
+        kept = (np.diff(scores, axis=0) * number.column.monotone >= -slack).all(axis=0)
+        found[name] = [int(kept.sum()), rows]
+    return found
 
 
 def _edges(sample: Columns, numbers: dict[str, Number], answer: Answer) -> list[int]:

@@ -69,5 +69,5 @@ def test_small_groups_are_hidden_and_large_ones_measured():
 
 def test_holm_adjusts_in_order_and_never_below_the_raw_p():
     ps = [0.04, 0.001, 0.03, 0.5]
-    assert paired.holm(ps) == pytest.approx([0.09, 0.004, 0.09, 0.5])
-    assert paired.holm([]) == []
+    assert measures.holm(ps) == pytest.approx([0.09, 0.004, 0.09, 0.5])
+    assert measures.holm([]) == []

@@ -47,6 +47,7 @@ def probed(answer, signature=SIGNATURE, seed=1, **columns):
         np.array(found["searched"]),
         tuple(found["edges"]),
         tuple(found["far"]),
+        monotone={name: tuple(counts) for name, counts in found["monotone"].items()},
     )
     predicted = answer(columns).astype(float)
     sample = robustness.Sample("binary", TRUTH[probe.rows], predicted[probe.rows], 0.5, seed)
@@ -127,3 +128,48 @@ def test_texts_alone_do_not_apply_and_few_rows_are_inconclusive():
     few = {"income": INCOME[:60], "debt": DEBT[:60]}
     _, (_, verdict, summary, _) = judged(smooth, **few)
     assert verdict == "inconclusive" and summary.startswith("100 rows are needed")
+
+
+def test_what_is_declared_monotone_is_swept_and_a_turn_back_fails():
+    def declared(**ways):
+        inputs = [field | {"monotone": ways.get(field["name"])} for field in SIGNATURE["inputs"]]
+        return SIGNATURE | {"inputs": inputs}
+
+    kept, (_, verdict, _, _) = judged(
+        smooth, signature=declared(income="increasing", debt="decreasing")
+    )
+    assert kept["monotone_kept"]["value"] == 1 and verdict == "pass"
+    turned, (_, verdict, summary, _) = judged(smooth, signature=declared(income="decreasing"))
+    assert turned["monotone_kept"]["value"] == 0 and verdict == "fail"
+    assert "income is monotone as declared in 0% of the rows" in summary
+    assert "monotone_kept" not in judged(jumpy)[0]
+
+
+def test_texts_are_rewritten_and_spaces_have_a_limit():
+    signature = {"inputs": [field("text", datatype="BYTES")], "outputs": [field("score")]}
+    texts = np.array(["payroll acme", "fresh market"] * 300, dtype=object)
+
+    def answered(answer):
+        found = perturbations.probe({"text": texts}, Signature.of(signature), answer, 1)
+        answers = {name: np.array(values) for name, values in found["answers"].items()}
+        probe = robustness.Probe(np.array(found["rows"]), answers)
+        predicted = answer({"text": texts}).astype(float)
+        truth = (np.arange(len(texts)) % 2 == 0).astype(int)
+        sample = robustness.Sample("binary", truth[probe.rows], predicted[probe.rows], 0.5, 1)
+        figures = robustness.figures_of(sample, probe)
+        return {row["metric"]: row for row in figures}, robustness.finding_of(
+            figures, probe, "high"
+        )
+
+    def by_word(columns):
+        return np.array([float("payroll" in text.lower()) for text in columns["text"]])
+
+    def by_letter(columns):
+        return np.array([float(text.startswith("pay")) for text in columns["text"]])
+
+    figures, (_, verdict, _, _) = answered(by_word)
+    assert verdict == "pass" and figures["turned_under_case"]["value"] == 0
+    assert 0.1 < figures["turned_under_typos"]["value"] < 0.4, "a slip within the word"
+    figures, (_, verdict, summary, _) = answered(by_letter)
+    assert verdict == "fail" and "under other spaces 0.5" in summary
+    assert figures["turned_under_typos"]["threshold"] is None

@@ -419,3 +419,20 @@ def test_strangers_see_nothing(draft):
     client = Client()
     client.force_login(factories.charlie())
     assert client.post(address(draft), form_of(draft)).status_code == 404
+
+
+def test_an_answer_is_declared_to_rise_or_fall_with_an_input(alice, draft):
+    page = alice.get(address(draft)).content.decode()
+    assert "As it rises, the answer moves" in page
+    save(alice, draft, inputs__0__monotone="never falls", inputs__1__monotone="never rises")
+    assert [field.get("monotone") for field in draft.signature["inputs"]] == [
+        "increasing",
+        "decreasing",
+    ]
+    save(alice, draft, inputs__1__monotone="any way")
+    assert draft.signature["inputs"][1]["monotone"] is None
+    response = save(alice, draft, inputs__0__monotone="sideways")
+    assert response.status_code == 422 and "monotone in no known way" in text_of(response)
+    assert draft.signature["inputs"][0]["monotone"] == "increasing"
+    save(alice, draft, inputs__0__datatype="BYTES", inputs__0__example="a")
+    assert draft.signature["inputs"][0]["monotone"] is None
