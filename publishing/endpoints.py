@@ -12,7 +12,7 @@ import numpy as np
 
 from catalog.models import ModelVersion
 from hosting import health
-from hosting.model_server import cases
+from hosting.model_server import cases, datatypes
 from hosting.model_server.cases import Columns
 from hosting.model_server.columns import Signature
 from hosting.model_server.datatypes import FLOATS
@@ -128,7 +128,9 @@ def predict(
     """As publishing.predictions.predict: {"values"}, and with a seed {"probe"}; or {"problem": a phrase without any value}."""
     endpoint = Endpoint(version, seconds)
     columns = {
-        tensor["name"]: np.array(tensor["data"]).reshape(tensor["shape"])
+        tensor["name"]: np.array(
+            tensor["data"], dtype=datatypes.dtype(tensor["datatype"])
+        ).reshape(tensor["shape"])
         for tensor in request["inputs"]
     }
     try:

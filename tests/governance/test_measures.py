@@ -195,3 +195,22 @@ def judged_amounts(tilt=0.0, spread=1.0, rows=400):
 def test_amounts_are_judged_by_tilt_and_by_size_of_errors(case, verdict):
     found = judged_amounts(**case)
     assert found.verdict == verdict, found.summary
+
+
+def test_many_groups_are_compared_with_the_largest_and_corrected_by_holm():
+    """Six groups of like rates: the lowest over the highest is low by chance; none is surely different but the planted one."""
+    random = np.random.default_rng(11)
+    rates = {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5, "e": 0.5, "planted": 0.3}
+    groups = np.concatenate([np.full(900 if name == "a" else 300, name) for name in rates])
+    chances = np.array([rates[name] for name in groups])
+    selected, deserving = random.random(len(groups)) < chances, random.random(len(groups)) < 0.5
+    found = fairness.judge("region", groups, selected, deserving, seed=1)
+    apart = {
+        row["slice"]: row for row in found.figures if row["metric"].endswith("rate_difference")
+    }
+    assert set(apart) == {f"region: {name}" for name in rates if name != "a"}
+    assert apart["region: planted"]["high"] < 0 < apart["region: b"]["high"]
+    assert "Against a, the largest group, surely different (Holm): planted." in found.summary
+    few = np.isin(groups, ["a", "b", "c", "planted"])
+    alone = fairness.judge("region", groups[few], selected[few], deserving[few], seed=1)
+    assert "Holm" not in alone.summary

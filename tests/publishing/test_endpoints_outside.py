@@ -32,7 +32,9 @@ class Vendor:
             connection.asked, connection.body = (method, path), body
 
         monkeypatch.setattr(endpoints.Answering, "request", request)
-        monkeypatch.setattr(endpoints.Answering, "getresponse", self.answer)
+        monkeypatch.setattr(
+            endpoints.Answering, "getresponse", lambda connection: self.answer(connection)
+        )
 
     def answer(self, connection):
         self.calls += 1
