@@ -1,4 +1,4 @@
-"""The questions of the model card `card/1.0.0`: what is asked, why, when it is required and how much it weighs.
+"""The questions of the model card `card/1.1.0`: what is asked, why, when it is required and how much it weighs.
 
 A row's keys are the fields of cards.CardField. Table: docs/governance.md, "Model card".
 """
@@ -471,6 +471,14 @@ FIELD_ROWS = (
         "H generative",
         4,
         widget="list",
+    ),
+    _row(
+        "security.misuse",
+        "Misuse",
+        "Who could turn it against its purpose, how, and what stands against it.",
+        "MH generative",
+        4,
+        minimum=40,
     ),
     _row(
         "generative.safety",

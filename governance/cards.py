@@ -146,8 +146,8 @@ ABOUT_FILES = frozenset(
     }
 )
 POLICY: dict[str, Any] = {
-    "schema": "card/1.0.0",
-    "semver": "1.0.0",
+    "schema": "card/1.1.0",
+    "semver": "1.1.0",
     "needed": NEEDED,
     "fields": [
         {"id": f.id, "need": f.need, "weight": f.weight, "minimum": f.minimum, "star": f.star}

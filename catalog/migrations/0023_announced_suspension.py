@@ -7,6 +7,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="modelcard",
+            name="schema_version",
+            field=models.CharField(default="card/1.1.0", max_length=20),
+        ),
         migrations.AddField(
             model_name="modelversion",
             name="suspends_at",

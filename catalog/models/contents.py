@@ -42,7 +42,7 @@ class ModelCard(models.Model):
     """
 
     version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="card")
-    schema_version = models.CharField(max_length=20, default="card/1.0.0")
+    schema_version = models.CharField(max_length=20, default="card/1.1.0")
     data = models.JSONField(default=dict, blank=True)
     origins = models.JSONField(default=dict, db_default={}, blank=True)
     completeness = models.PositiveSmallIntegerField(

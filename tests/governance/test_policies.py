@@ -110,7 +110,7 @@ def test_a_stricter_card_fails_what_passed():
     client = Client()
     client.force_login(factories.alice())
     document = client.get("/api/v1/card-schema/").json()
-    assert (document["title"], document["x-score-needed"]["low"]) == ("Model card card/1.1.0", 100)
+    assert (document["title"], document["x-score-needed"]["low"]) == ("Model card card/1.2.0", 100)
 
 
 def test_other_points_lead_to_another_tier():

@@ -415,7 +415,7 @@ def test_the_final_approval_waits_for_a_check_that_blocks(submitted):
 def test_what_is_hosted_outside_is_not_run():
     version = factories.in_review_version()
     assert {results(version)[gate].verdict for gate in gates.RUN} == {"not_applicable"}
-    with pytest.raises(RuleError, match="nothing to run"):
+    with pytest.raises(RuleError, match="for their example only"):
         execution_gates.request(factories.alice(), version)
 
 

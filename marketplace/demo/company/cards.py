@@ -222,6 +222,9 @@ def responsibility(listing: Listing) -> dict[str, Any]:
         "explainability.reason_codes": [capitalised(code) for code in codes],
         "design.rationale": text["rationale"],
         "security.threats": text["threats"],
+        "security.misuse": f"Somebody with a key could use it for what it is not made for: {text['out_of_scope']} "
+        "Each key belongs to one application with a stated purpose, calls are counted for each team, and a person of the owner "
+        "team looks at unusual ones and ends the access.",
         "legal.basis": f"{text['basis']}. Model risk guidance SR 26-2 applies.",
         "legal.restrictions": text["restrictions"],
         "standards_applied": ["Company model risk standard 4.2", "Open Inference Protocol 2"],
