@@ -67,6 +67,7 @@ urlpatterns = [
     path("evaluations/<int:pk>/reading/", views.read_evaluation, name="read_evaluation"),
     path("evaluations/<int:pk>/start/", views.start_evaluation, name="start_evaluation"),
     path("evaluations/<int:pk>/cancel/", views.cancel_evaluation, name="cancel_evaluation"),
+    path("evaluations/<int:pk>/share/", views.share_evaluation, name="share_evaluation"),
     path("evaluations/<int:pk>/delete/", views.delete_evaluation_rows, name="delete_evaluation"),
     path(
         "evaluations/<int:pk>/download/<slug:kind>/",

@@ -21,6 +21,7 @@ from consumption.evaluations.views import (
     evaluations,
     new_evaluation,
     read_evaluation,
+    share_evaluation,
     start_evaluation,
 )
 from consumption.feedback.views import (
@@ -170,6 +171,7 @@ __all__ = [
     "publisher",
     "ratings",
     "read_evaluation",
+    "share_evaluation",
     "reconciled",
     "resume_key",
     "revoke_key",

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,14 @@ from catalog.models import ModelVersion
 from catalog.permissions import can_edit_version
 from governance.comparisons import Comparison, comparisons_of
 from governance.models import LARGEST_FIGURE, Evaluation
-from marketplace.accounts.models import User
+from marketplace.accounts.models import Team, User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 
 # Declared figures of one version: ten metrics of twenty slices. A page shows them all.
 MOST_DECLARED = 200
+CONSUMER_SUITE = "Batch evaluation"
 FIGURES = ("value", "low", "high", "threshold", "baseline")
 DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -105,6 +107,27 @@ def declare(by: User, version: ModelVersion, **figure: Any) -> Evaluation:
         value=repr(evaluation.value),
     )
     return evaluation
+
+
+def keep_consumer_figures(
+    by: User, version: ModelVersion, team: Team, figures: Iterable[dict[str, Any]]
+) -> list[Evaluation]:
+    """Keep what a consuming team measured on its own rows and shares: metric, value, low, high, n. In the caller's transaction.
+
+    The caller has judged who may. Returns the Evaluations.
+    """
+    return Evaluation.objects.bulk_create(
+        Evaluation(
+            version=version,
+            kind=Evaluation.Kind.CONSUMER,
+            suite=CONSUMER_SUITE,
+            data=f"Own rows of {team}, {team.business_unit}",
+            artifact_sha256=artifact_digest(version),
+            by=by,
+            **figure,
+        )
+        for figure in figures
+    )
 
 
 def _require_figure(figure: dict[str, Any]) -> None:

@@ -128,9 +128,9 @@ def predict(
     """As publishing.predictions.predict: {"values"}, and with a seed {"probe"}; or {"problem": a phrase without any value}."""
     endpoint = Endpoint(version, seconds)
     columns = {
-        tensor["name"]: np.array(
-            tensor["data"], dtype=datatypes.dtype(tensor["datatype"])
-        ).reshape(tensor["shape"])
+        tensor["name"]: np.array(tensor["data"], dtype=datatypes.dtype(tensor["datatype"])).reshape(
+            tensor["shape"]
+        )
         for tensor in request["inputs"]
     }
     try:

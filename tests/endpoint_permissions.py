@@ -217,6 +217,8 @@ PAGES = (
         ("consumption:start_evaluation", "post"): ("evaluation", (302, 404, 409, 404, 404, 404)),
         ("consumption:cancel_evaluation", "get"): ("evaluation", POST_ONLY),
         ("consumption:cancel_evaluation", "post"): ("evaluation", OWN_ACT),
+        ("consumption:share_evaluation", "get"): ("evaluation", POST_ONLY),
+        ("consumption:share_evaluation", "post"): ("evaluation", (302, 404, 409, 404, 404, 404)),
         ("consumption:delete_evaluation", "get"): ("evaluation", POST_ONLY),
         ("consumption:delete_evaluation", "post"): ("evaluation", OWN_ACT),
         ("consumption:download_evaluation", "get"): ("download", (302, 404, 404, 404, 404, 404)),
@@ -408,6 +410,7 @@ API = (
         ("api:batch-evaluation-map", "put"): ("evaluation", (401, 404, 200, 404, 404, 404)),
         ("api:batch-evaluation-start", "post"): ("evaluation", (401, 404, 409, 404, 404, 404)),
         ("api:batch-evaluation-cancel", "post"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+        ("api:batch-evaluation-share", "post"): ("evaluation", (401, 404, 409, 404, 404, 404)),
         ("api:batch-evaluation-delete-rows", "delete"): (
             "evaluation",
             (401, 404, 200, 404, 404, 404),

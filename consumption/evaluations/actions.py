@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -24,6 +25,7 @@ from consumption.models import (
     EvaluationKey,
 )
 from consumption.permissions import can_evaluate_for, can_manage_evaluation
+from governance.evaluations import keep_consumer_figures
 from marketplace.accounts.models import Team, User
 from marketplace.audit.actions import record
 from marketplace.core.background import enqueue
@@ -36,6 +38,9 @@ MOST_VERSIONS = 5
 KEPT_DAYS = (0, 7, 30)  # what may be chosen; 0: until the run has ended
 DRAFT_LIFE = timedelta(hours=24)  # a file that is never run does not wait for its retention
 AT_ONCE = 2  # runs of a team
+LEAST_SHARED = (
+    100  # rows with a truth, below which figures say too little and too much about single ones
+)
 MOST_OPEN = 20  # evaluations of a team that have not ended
 FIGURES_KEPT = timedelta(days=730)
 TASK_OF = {
@@ -236,6 +241,71 @@ def delete_rows(by: User, evaluation: BatchEvaluation) -> DeletionReceipt:
     if evaluation.is_open:
         transition(evaluation, BatchState.CANCELLED, finished_at=timezone.now())
     return _begin_deletion(by, evaluation, DeletionReceipt.Reason.ASKED)
+
+
+@transaction.atomic
+def share_figures(by: User, evaluation: BatchEvaluation) -> BatchEvaluation:
+    """Put the figures over all rows beside the versions' others, once; rows, groups and single answers stay the team's.
+
+    Versions of the team's own models are left out. Returns the evaluation. Raises NotAllowed, RuleError.
+    """
+    _require_may(by, evaluation)
+    evaluation = (
+        BatchEvaluation.objects.select_for_update(of=("self",))
+        .select_related("team__business_unit")
+        .get(pk=evaluation.pk)
+    )
+    if evaluation.shared_at:
+        raise RuleError("Its figures are shared already.")
+    shared = shareable(evaluation)
+    if not shared:
+        raise RuleError(
+            "There is nothing to share.",
+            remedy=f"Figures of another team's models are shared, over at least {LEAST_SHARED} rows with the truth.",
+        )
+    for version, figures in shared:
+        keep_consumer_figures(by, version, evaluation.team, figures)
+        _tell_of_figures(evaluation, version)
+    evaluation.shared_at = timezone.now()
+    evaluation.save(update_fields=["shared_at"])
+    versions = [str(version) for version, _ in shared]
+    record(by, "batch_evaluation.share", evaluation, versions=versions)
+    return evaluation
+
+
+def shareable(evaluation: BatchEvaluation) -> list[tuple[ModelVersion, list[dict[str, Any]]]]:
+    """The versions of other teams with the figures that may be shared: metric, value, low, high, n; [] before it succeeded."""
+    results = evaluation.results
+    if evaluation.state != BatchState.SUCCEEDED or results.get("measured", 0) < LEAST_SHARED:
+        return []
+    return [
+        (version, figures)
+        for place, version in enumerate(evaluation.evaluated())
+        if version.model.owner_team_id != evaluation.team_id
+        and (figures := _figures_of(results, place))
+    ]
+
+
+def _figures_of(results: dict[str, Any], place: int) -> list[dict[str, Any]]:
+    """What was measured of the version at a place, the figures that are undefined left out."""
+    return [
+        {"metric": row["metric"], "n": results["measured"]} | value
+        for row in results["figures"]
+        if (value := row["values"][place])["value"] is not None
+    ]
+
+
+def _tell_of_figures(evaluation: BatchEvaluation, version: ModelVersion) -> None:
+    notify(
+        User.objects.on_teams([version.model.owner_team]),
+        "batch_evaluation",
+        f"{evaluation.team} measured {version} on its own rows",
+        key=f"figures-shared:{evaluation.pk}:{version.pk}",
+        body=f"Over {evaluation.results['measured']:,} rows. The figures stand beside the others.",
+        url=reverse("governance:figures", args=[version.model.slug, version.number]),
+        model=version.model.slug,
+        teams=[version.model.owner_team_id],
+    )
 
 
 def _begin_deletion(by: User, evaluation: BatchEvaluation, reason: str) -> DeletionReceipt:

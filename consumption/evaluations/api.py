@@ -92,6 +92,7 @@ class BatchEvaluationRow(serializers.ModelSerializer[BatchEvaluation]):
             "finished_at",
             "delete_rows_at",
             "rows_deleted_at",
+            "shared_at",
             "receipt",
         ]
         read_only_fields = fields
@@ -151,7 +152,7 @@ class BatchEvaluations(ReadableResource):
     serializer_class = BatchEvaluationRow
     filterset_class = BatchEvaluationFilter
     token_scopes = dict.fromkeys(
-        ("create", "map", "start", "cancel", "delete_rows"), Scope.EVALUATE
+        ("create", "map", "start", "cancel", "delete_rows", "share"), Scope.EVALUATE
     )
 
     def get_parsers(self) -> list[BaseParser]:
@@ -214,6 +215,13 @@ class BatchEvaluations(ReadableResource):
         evaluation = self.get_object()
         actions.delete_rows(request.user, evaluation)
         return self.answer(evaluation)
+
+    @extend_schema(request=Nothing, responses=BatchEvaluationRow)
+    @action(detail=True, methods=["post"])
+    def share(self, request: ApiRequest, pk: str) -> Response:
+        """Put the figures over all rows beside the versions' others, with the team's name. Rows and groups stay the team's."""
+        self.given(Nothing)
+        return self.answer(actions.share_figures(request.user, self.get_object()))
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)

@@ -11,10 +11,7 @@ from governance.models.evaluations import METRIC_LABELS
 from marketplace.core.plots import Series
 from marketplace.core.templatetags.formatting import figure, listed, number
 
-LABELS = METRIC_LABELS | {
-    "bias": "Distance of the mean error from 0",
-    "within_10": "Within 10 % of the truth",
-}
+LABELS = METRIC_LABELS
 FAULTS = {
     "missing": "Missing",
     "wrong_type": "Not of its type",

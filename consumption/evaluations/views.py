@@ -15,6 +15,7 @@ from catalog.pages import get_visible_model_or_404
 from consumption import actions
 from consumption.evaluations import exports, offers
 from consumption.evaluations import page as evaluation_pages
+from consumption.evaluations.actions import shareable
 from consumption.evaluations.forms import MappingForm, ReadingForm, UploadForm
 from consumption.models import BatchEvaluation, BatchState
 from marketplace.accounts.requests import PageRequest
@@ -96,6 +97,12 @@ def delete_evaluation_rows(request: PageRequest, pk: int) -> HttpResponse:
     return _done(request, pk, actions.delete_rows, said)
 
 
+@require_POST
+def share_evaluation(request: PageRequest, pk: int) -> HttpResponse:
+    said = "The figures stand beside the versions' others, with the name of your team."
+    return _done(request, pk, actions.share_figures, said)
+
+
 @require_GET
 @never_cache
 def download_evaluation(request: PageRequest, pk: int, kind: str) -> FileResponse:
@@ -160,6 +167,7 @@ def _results(request: PageRequest, found: BatchEvaluation) -> dict[str, Any]:
     page = evaluation_pages.result_page(found, request.GET)
     calls = offers.expected_calls(request.GET)
     return {
+        "may_share": not found.shared_at and bool(shareable(found)),
         "page": page,
         "calls": calls,
         "offers": offers.offers_of(found, page, calls),

@@ -111,6 +111,9 @@ class BatchEvaluation(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     delete_rows_at = models.DateTimeField()
     rows_deleted_at = models.DateTimeField(null=True, blank=True)
+    shared_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its figures were put beside the versions' others"
+    )
     versions = models.ManyToManyField(ModelVersion, through="EvaluatedVersion", related_name="+")
 
     objects = BatchEvaluationSet.as_manager()

@@ -61,6 +61,8 @@ METRIC_LABELS = {
     "loss_under_typos": "Loss of the first metric, a typing slip in each text",
     "monotone_kept": "Rows in which the answer is monotone as declared",
     "selection_rate_difference": "Selected, less the largest group's",
+    "bias": "Distance of the mean error from 0",
+    "within_10": "Within 10 % of the truth",
     "far_refused": "Inputs that refuse ten times their largest value",
 }
 

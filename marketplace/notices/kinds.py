@@ -575,6 +575,13 @@ OCCASIONS = tuple(
         ),
         ("saved-search", "saved-search", "a new model fits", "who saved the search"),
         (
+            "figures-shared",
+            "batch_evaluation",
+            "a consuming team shares what it measured on its own rows",
+            "the owner team",
+            True,
+        ),
+        (
             "batch-evaluation-ended",
             "batch_evaluation",
             "a batch evaluation ended",

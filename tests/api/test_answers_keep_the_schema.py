@@ -100,6 +100,7 @@ def test_every_answer_is_what_the_document_says(fixtures, document):
         "api:deployment-roll-back",
         "api:batch-evaluation-answers",
         "api:batch-evaluation-list",
+        "api:batch-evaluation-share",
         "api:batch-evaluation-start",
         "api:collection-publish",
         "api:change-decide",

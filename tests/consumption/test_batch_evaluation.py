@@ -20,12 +20,13 @@ from consumption.models import BatchEvaluation, DeletionReceipt, EvaluationKey, 
 from consumption.tasks import erase_evaluation
 from governance.models import Evaluation
 from marketplace.audit.models import AuditEvent
-from marketplace.core.errors import Invalid
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.spreadsheets import FORMULA_STARTS
 from marketplace.notices.models import Notice
 from publishing.batch import answering, kept
 from tests import factories
 from tests.consumption import evaluating
+from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -468,3 +469,40 @@ def test_two_hundred_thousand_rows_of_three_models(maya, rivals):
     assert done.state == "succeeded", done.problem
     assert done.results["used"] == 200_000 and done.worked_s < 300
     assert maya.get(done.get_absolute_url()).status_code == 200
+
+
+def test_a_team_shares_its_figures_and_nothing_else(maya, version):
+    done = evaluating.evaluated(evaluating.amounts(), [version])
+    address = reverse("consumption:share_evaluation", args=[done.pk])
+    assert address in maya.get(done.get_absolute_url()).content.decode()
+    with pytest.raises(NotAllowed):
+        actions.share_figures(factories.alice(), done)
+    assert maya.post(address).status_code == 302
+    shown = {row["metric"]: row["values"][0] for row in done.results["figures"]}
+    kept = {row.metric: row for row in Evaluation.objects.filter(kind="consumer")}
+    assert set(kept) == {name for name, value in shown.items() if value["value"] is not None}
+    mae = kept["mae"]
+    assert (mae.version, mae.slice, mae.by) == (version, "", factories.maya())
+    assert (mae.value, mae.low, mae.high) == tuple(shown["mae"].values())
+    assert mae.n == done.results["measured"] and "Own rows of" in mae.data
+    told = Notice.objects.get(recipient=factories.alice(), key__startswith="figures-shared")
+    owner = Client()
+    owner.force_login(factories.alice())
+    page = text_of(owner.get(told.url))
+    assert "Measured by a consumer" in page and str(factories.mortgage()) in page
+    assert AuditEvent.objects.get(action="batch_evaluation.share").actor == factories.maya()
+    page = maya.get(done.get_absolute_url()).content.decode()
+    assert address not in page and "Whoever sees the models reads" in page
+    with pytest.raises(RuleError, match="shared already"):
+        actions.share_figures(factories.maya(), evaluating.again(done))
+
+
+def test_few_rows_and_own_models_are_not_shared(version):
+    few = evaluating.evaluated(evaluating.amounts(60), [version])
+    with pytest.raises(RuleError, match="nothing to share"):
+        actions.share_figures(factories.maya(), few)
+    mine = evaluating.evaluated(evaluating.amounts(), [version])
+    type(mine).objects.filter(pk=mine.pk).update(team=version.model.owner_team)
+    with pytest.raises(RuleError, match="nothing to share"):
+        actions.share_figures(factories.alice(), evaluating.again(mine))
+    assert not Evaluation.objects.filter(kind="consumer").exists()

@@ -49,6 +49,7 @@ OPEN = {
     ("api:batch-evaluation-cancel", "post"),
     ("api:batch-evaluation-delete-rows", "delete"),
     ("api:batch-evaluation-map", "put"),
+    ("api:batch-evaluation-share", "post"),
     ("api:batch-evaluation-start", "post"),
     ("api:search-record-list", "post"),
     ("api:search-record-reasons", "post"),
