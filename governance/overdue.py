@@ -50,8 +50,9 @@ def announce(now: datetime) -> int:
 
 def remind(now: datetime) -> int:
     """Tell consumers, the owner team and who reviews again, once for each of REMINDER_DAYS. Returns of how many versions."""
-    versions = _announced().filter(suspends_at__gt=now)
+    versions = list(_announced().filter(suspends_at__gt=now))
     for version in versions:
+        assert version.suspends_at is not None
         left = version.suspends_at - now
         stage = next(
             (days for days in sorted(REMINDER_DAYS) if left <= timedelta(days=days)),

@@ -37,7 +37,6 @@ class Answer:
     status: int
     body: bytes
     wall_s: float
-    cpu_s: float = 0.0
 
     @property
     def is_finite(self) -> bool:

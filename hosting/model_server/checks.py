@@ -91,6 +91,22 @@ class Answer:
         return not any(None in output["data"] for output in outputs)
 
 
+class Answered(Protocol):
+    """What became of one request."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def wall_s(self) -> float: ...
+
+    @property
+    def is_finite(self) -> bool: ...
+
+
 class Runs(Protocol):
     """What answers columns with columns."""
 
@@ -106,11 +122,11 @@ class Asked(Protocol):
     @property
     def model(self) -> Runs: ...
 
-    def ask(self, columns: Columns) -> Answer: ...
+    def ask(self, columns: Columns) -> Answered: ...
 
-    def post(self, body: bytes, json_length: str | None = None) -> Answer: ...
+    def post(self, body: bytes, json_length: str | None = None) -> Answered: ...
 
-    def get(self, path: str) -> Answer: ...
+    def get(self, path: str) -> Answered: ...
 
 
 class Replica:
