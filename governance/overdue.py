@@ -36,16 +36,14 @@ def announce(now: datetime) -> int:
         suspends_at=None,
         suspended_at=None,
     )
-    grace, system = timedelta(days=policies.in_force(now).days("suspension_days")), _system()
-    versions = list(ended)
-    for version in versions:
+    grace, announced = timedelta(days=policies.in_force(now).days("suspension_days")), 0
+    for version in list(ended):
         with transaction.atomic():
-            version.suspends_at = max(version.approved_until + grace, now + SHORTEST)
-            version.save(update_fields=["suspends_at"])
-            record(
-                system, "version.announce_suspension", version, at=version.suspends_at.isoformat()
-            )
-    return len(versions)
+            at = max(version.approved_until + grace, now + SHORTEST)
+            if ended.filter(pk=version.pk).update(suspends_at=at):  # not reviewed again meanwhile
+                record(_system(), "version.announce_suspension", version, at=at.isoformat())
+                announced += 1
+    return announced
 
 
 def remind(now: datetime) -> int:
