@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0022_recommended_for"),
+        ("catalog", "0001_squashed_0022_recommended_for"),
     ]
 
     operations = [

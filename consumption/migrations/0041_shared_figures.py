@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("consumption", "0040_rollouts"),
+        ("consumption", "0001_squashed_0040_rollouts"),
     ]
 
     operations = [

@@ -14,7 +14,7 @@ BACKWARD = "DROP TRIGGER governance_automaticapproval_immutable ON governance_au
 class Migration(migrations.Migration):
     dependencies = [
         ("catalog", "0023_announced_suspension"),
-        ("governance", "0023_same_purpose_cases"),
+        ("governance", "0001_squashed_0023_same_purpose_cases"),
     ]
 
     operations = [
