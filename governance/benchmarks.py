@@ -15,7 +15,15 @@ from django.db import transaction
 
 from catalog.models import ModelVersion
 from governance import fairness
-from governance.models import BenchmarkDataset, BenchmarkRows, GateResult, Review, Task, Waiver
+from governance.models import (
+    BenchmarkDataset,
+    BenchmarkRows,
+    GateResult,
+    Review,
+    RunState,
+    Task,
+    Waiver,
+)
 from governance.permissions import can_upload_benchmark
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
@@ -27,6 +35,7 @@ MOST_ROWS = 50_000
 MOST_COLUMNS = 200
 MOST_GROUP_COLUMNS, MOST_GROUPS = 8, 20
 MOST_CLASSES = 50
+WORN_OUT = "was scored 200 times or is older than 18 months: an evaluator uploads fresh data first."
 
 # What each kind of review rests on: the first gate must have a result, and none may block.
 GATES_OF_REVIEW: dict[str, tuple[str, ...]] = {
@@ -99,19 +108,29 @@ def columns_of(content: bytes) -> Columns:
 
 def fit_of(version: ModelVersion) -> Fit:
     """The newest benchmark of the version's model, or else capability, that has all its required inputs."""
-    datasets = list(BenchmarkDataset.objects.about(version).for_page())
+    datasets = list(BenchmarkDataset.objects.about(version).for_page().with_scores())
     if not datasets:
         return Fit(None)
     if version.kind == ModelVersion.Kind.EXTERNAL:
         newest, datasets = datasets[0], [one for one in datasets if one.may_leave]
         if not datasets:
             return _withheld(version, newest)
+    fresh = [one for one in datasets if not one.is_worn_out or _was_scored(version, one)]
+    if not fresh:
+        return Fit(None, f"{datasets[0]} {WORN_OUT}")
+    datasets = fresh
     needed = {field["name"] for field in version.signature["inputs"] if field.get("required", True)}
     for dataset in datasets:
         if needed <= set(dataset.columns):
             return Fit(dataset)
     missing = ", ".join(sorted(needed - set(datasets[0].columns)))
     return Fit(None, f"The newest benchmark, {datasets[0]}, has no column {missing}.")
+
+
+def _was_scored(version: ModelVersion, dataset: BenchmarkDataset) -> bool:
+    """Were these very files measured on it while it was fresh?"""
+    runs = version.evaluation_runs.filter(manifest_sha256=version.manifest_sha256)
+    return runs.filter(dataset=dataset, state=RunState.SCORED).exists()
 
 
 def _withheld(version: ModelVersion, dataset: BenchmarkDataset) -> Fit:

@@ -22,6 +22,7 @@ from marketplace.audit.models import AuditEvent
 
 ACTIONS = {
     "renewals": "version.renew",
+    "replays": "evaluation.replay",
     "suspensions": "version.suspend",
     "packs": "evidence.export",
 }

@@ -110,6 +110,12 @@ CONTROLS = (
         "Somebody outside the team measures each version",
         "decisions:evaluation",
     ),
+    Control(
+        "mrm",
+        "Validation",
+        "A measurement is repeated at random each night, and gives the same figures",
+        "replays",
+    ),
     Control("mrm", "Effective challenge", "Separation of duties at each decision", "decisions"),
     Control(
         "mrm",

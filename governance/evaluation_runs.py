@@ -34,6 +34,7 @@ from marketplace.core.transitions import StaleState, transition
 
 STATE = ModelVersion.State
 MOST_SCORED = 3  # of a version: more looks at hidden data would let a team climb on it
+MOST_OF_MODEL, QUARTER = 10, timedelta(days=91)  # of all its versions, on the same data
 RUNNABLE = (STATE.IN_REVIEW, STATE.APPROVED, STATE.PUBLISHED, STATE.DEPRECATED)
 GIVEN_UP_AFTER = timedelta(minutes=20)  # longer than the task may take
 GATE = "evaluation"
@@ -63,6 +64,11 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
         raise RuleError("A run of this version is under way.")
     if open_or_scored.count() >= MOST_SCORED:
         raise RuleError(f"A version is scored at most {MOST_SCORED} times.")
+    if _scored_of_model(version, fit.dataset) >= MOST_OF_MODEL:
+        raise RuleError(
+            f"The versions of {version.model} were scored {MOST_OF_MODEL} times on {fit.dataset} within a quarter.",
+            remedy="Upload fresh data, or wait.",
+        )
     return _open(by, version, fit.dataset)
 
 
@@ -72,8 +78,16 @@ def begin_for_patch(version: ModelVersion) -> bool:
     scored = version.evaluation_runs.exclude(state=RunState.BROKEN).count()
     if dataset is None or scored >= MOST_SCORED:
         return False
+    if _scored_of_model(version, dataset) >= MOST_OF_MODEL:
+        return False
     _open(User.objects.system("evaluation-runner"), version, dataset)
     return True
+
+
+def _scored_of_model(version: ModelVersion, dataset: BenchmarkDataset) -> int:
+    """How often versions of its model were scored on this data lately."""
+    runs = EvaluationRun.objects.filter(version__model=version.model_id, dataset=dataset)
+    return runs.filter(state=RunState.SCORED, finished_at__gt=timezone.now() - QUARTER).count()
 
 
 def _open(by: User, version: ModelVersion, dataset: BenchmarkDataset) -> EvaluationRun:

@@ -42,6 +42,7 @@ SCHEDULE = {
     "publishing-gates": _run("publishing.sweep_gates", 20),
     "publishing-registries": _run("publishing.sweep_registries", 60),
     "publishing-ends": _run("publishing.end_versions", 60),
+    "publishing-replay": _run("publishing.replay", crontab(hour="3", minute="30"), HOUR),
     "publishing-sweep": _run("publishing.sweep", 5),
     "consumption-rollup": _run("consumption.roll_up", 5),
     "consumption-reconcile": _run("consumption.reconcile", 60),

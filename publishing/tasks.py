@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from publishing import actions, campaigns, evaluation, execution_gates
+from publishing import actions, campaigns, evaluation, execution_gates, replays
 from publishing.batch import work
 from publishing.registry import importing
 
@@ -38,6 +38,12 @@ def sweep_trials():
 @shared_task(name="publishing.evaluate", time_limit=900)
 def evaluate(run_id: int) -> None:
     evaluation.run(run_id)
+
+
+@shared_task(name="publishing.replay", time_limit=600)
+def replay() -> None:
+    """A measurement, repeated at random."""
+    replays.replay_one()
 
 
 @shared_task(name="publishing.run_gates", time_limit=240)

@@ -1,10 +1,11 @@
 """Figures with who measured them, benchmark data, and the runs that measure (docs/evaluation.md)."""
 
+from datetime import timedelta
 from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from catalog.models import Capability, ModelVersion, RegisteredModel
@@ -164,6 +165,17 @@ class Task(models.TextChoices):
     REGRESSION = "regression", "Regression"
 
 
+# Hidden data wears out: each score tells a little of it.
+MOST_SCORES, LONGEST_USE = 200, timedelta(days=548)
+
+
+class RunState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    SCORED = "scored", "Scored"
+    BROKEN = "broken", "Could not run"
+
+
 class BenchmarkDatasetSet(models.QuerySet["BenchmarkDataset"]):
     def visible_to(self, user: User) -> Self:
         """What a data set is about is for everybody; its rows are in BenchmarkRows, which nothing shows."""
@@ -171,6 +183,11 @@ class BenchmarkDatasetSet(models.QuerySet["BenchmarkDataset"]):
 
     def for_page(self) -> Self:
         return self.select_related("capability", "model", "uploaded_by").order_by("-id")
+
+    def with_scores(self) -> Self:
+        """Each with `scores`: how many runs were scored on it."""
+        scored = Count("runs", filter=Q(runs__state=RunState.SCORED))
+        return self.annotate(scores=scored)
 
     def about(self, version: ModelVersion) -> Self:
         """Those of its model, or else those of its capability. What somebody uploaded who was ever on its team is none."""
@@ -222,6 +239,8 @@ class BenchmarkDataset(models.Model):
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     uploaded_at = models.DateTimeField(default=timezone.now)
 
+    scores: int  # of with_scores
+
     objects = BenchmarkDatasetSet.as_manager()
 
     class Meta:
@@ -229,6 +248,11 @@ class BenchmarkDataset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Was it scored so often, or is it so old, that it is hidden no more? Of a row of with_scores."""
+        return self.scores >= MOST_SCORES or self.uploaded_at <= timezone.now() - LONGEST_USE
 
 
 class BenchmarkRows(models.Model):
@@ -242,13 +266,6 @@ class BenchmarkRows(models.Model):
 
     def __str__(self) -> str:
         return f"Rows of {self.dataset_id}"
-
-
-class RunState(models.TextChoices):
-    WAITING = "waiting", "Waiting"
-    RUNNING = "running", "Running"
-    SCORED = "scored", "Scored"
-    BROKEN = "broken", "Could not run"
 
 
 class EvaluationRunSet(models.QuerySet["EvaluationRun"]):

@@ -462,6 +462,12 @@ OCCASIONS = tuple(
         ("amendment-*", "review", "a correction is decided", OWNERS),
         ("policy-open", "review", "a change of the rules waits", "others who change policies"),
         (
+            "replay-differs",
+            "review",
+            "a measurement that was repeated at night gave other figures",
+            "evaluators and the governance lead",
+        ),
+        (
             "automatic-approval",
             "review",
             "the checks alone approved a patch, as the policy lets them",

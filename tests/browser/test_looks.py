@@ -219,7 +219,20 @@ def addresses():
         "cleo": ["/"],
         "gus": ["/policies/review_matrix/propose/"],
         "ada": organisation(entry.owner_team),
+        "mira": unreviewed(),
     }
+
+
+def unreviewed():
+    """A high-risk version whose approval has ended: its page, the re-review, and putting off its suspension."""
+    factories.mira()
+    version = factories.published_version(factories.model(name="Unreviewed model"), tier="high")
+    now = timezone.now()
+    type(version).objects.filter(pk=version.pk).update(
+        approved_until=now - timedelta(days=9), suspends_at=now + timedelta(days=21)
+    )
+    address = f"{version.model.get_absolute_url()}versions/{version.number}"
+    return [version.model.get_absolute_url(), f"{address}/renew/", f"{address}/extend/"]
 
 
 def organisation(team):

@@ -12,14 +12,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import ModelVersion
-from governance import evaluation_runs, evaluations
+from governance import benchmarks, evaluation_runs, evaluations
 from governance.actions import current_gates
 from governance.benchmarks import MOST_BYTES
 from governance.models import BenchmarkRows, EvaluationRun
+from governance.models import evaluations as models
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.notices.models import Notice
 from publishing import actions as publishing
-from publishing import evaluation, predictions
+from publishing import evaluation, predictions, replays
 from publishing.packages import limits
 from tests import factories
 from tests.endpoint_permissions import API, PAGES
@@ -115,6 +117,24 @@ def test_a_run_about_other_bytes_does_not_count(version, benchmark):
     assert "evaluation" not in gates(version)
     with pytest.raises(RuleError):
         factories.approve(review)
+
+
+def test_a_run_at_random_is_repeated_each_night(version, benchmark):
+    assert replays.replay_one() is None
+    run = ran(version)
+    factories.gus()
+    assert replays.replay_one() == run
+    event = AuditEvent.objects.get(action="evaluation.replay")
+    assert event.detail["is_same"] and event.actor.username == "system:evaluation-runner"
+    assert not Notice.objects.filter(key__startswith="replay-differs").exists()
+    EvaluationRun.objects.filter(pk=run.pk).update(metrics_sha256="0" * 64)
+    replays.replay_one()
+    told = Notice.objects.filter(key__startswith="replay-differs").values_list(
+        "recipient__username", flat=True
+    )
+    assert set(told) == {"evan", "gus"}
+    ModelVersion.objects.update(kind="external")
+    assert replays.replay_one() is None
 
 
 def test_a_replay_gives_the_same_figures(version, benchmark):
@@ -321,3 +341,26 @@ def test_what_was_measured_together_is_shown_together(version, benchmark):
     client.force_login(factories.evan())
     page = client.get(reverse("governance:figures", args=[version.model.slug, version.number]))
     assert page.content.count(b"Measured by the marketplace") == 2
+
+
+def test_hidden_data_wears_out_and_what_it_measured_stays(version, benchmark, monkeypatch):
+    ran(version)
+    monkeypatch.setattr(models, "MOST_SCORES", 1)
+    assert benchmarks.fit_of(version).dataset == benchmark, "measured while it was fresh"
+    factories.approve(evaluation_review(version))
+    ModelVersion.objects.filter(pk=version.pk).update(manifest_sha256="0" * 64)
+    version.refresh_from_db()
+    assert "uploads fresh data" in benchmarks.fit_of(version).problem
+    with pytest.raises(RuleError, match="uploads fresh data"):
+        evaluation_runs.request(factories.evan(), version)
+    fresh = factories.benchmark(rows(), capability=version.model.capability, name="Fresh loans")
+    assert benchmarks.fit_of(version).dataset == fresh
+
+
+def test_a_model_is_scored_ten_times_a_quarter_on_the_same_data(version, benchmark, monkeypatch):
+    monkeypatch.setattr(evaluation_runs, "MOST_OF_MODEL", 1)
+    ran(version)
+    with pytest.raises(RuleError, match="within a quarter"):
+        evaluation_runs.request(factories.evan(), version)
+    version.evaluation_runs.update(finished_at=timezone.now() - datetime.timedelta(days=100))
+    assert evaluation_runs.request(factories.evan(), version)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from governance.models import EvaluationRun, RunState
-from publishing import evaluation
+from publishing import evaluation, replays
 
 
 class Command(BaseCommand):
@@ -22,11 +22,9 @@ class Command(BaseCommand):
         if run is None:
             raise CommandError("There is no scored run of this number.")
         try:
-            assessment, _ = evaluation.assess(run)
+            problem = replays.difference(run)
         except evaluation.CannotEvaluate as problem:
             raise CommandError(problem.message) from None
-        if assessment.sha256 != run.metrics_sha256:
-            raise CommandError(
-                f"The figures differ: {assessment.sha256}, recorded {run.metrics_sha256}."
-            )
+        if problem:
+            raise CommandError(problem)
         self.stdout.write(f"The same figures: {run.metrics_sha256}")
