@@ -125,8 +125,8 @@ def latest(version: ModelVersion) -> date:
 
 
 def settle(version: ModelVersion) -> None:
-    """The reminders of the announced suspension say nothing more."""
-    for stage in REMINDER_DAYS:
+    """The reminders of the announced suspension, if there is one, say nothing more."""
+    for stage in REMINDER_DAYS if version.suspends_at else ():
         resolve(_occasion(version, stage))
 
 

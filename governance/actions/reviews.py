@@ -256,7 +256,8 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
             f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}."
         )
     days = policies.rules_of(version).days("valid_days", version.risk_tier)
-    _sign_off(by, version, timezone.now() + timedelta(days=days))
+    now = timezone.now()
+    _sign_off(by, version, now, now + timedelta(days=days))
 
 
 def approve_patch(by: User, version: ModelVersion, results: Sequence[GateResult]) -> ModelVersion:
@@ -280,7 +281,7 @@ def approve_patch(by: User, version: ModelVersion, results: Sequence[GateResult]
         policy=policy.sha256,
         evidence=approval.evidence,
     )
-    _sign_off(by, version, previous.approved_until)
+    _sign_off(by, version, timezone.now(), previous.approved_until)
     notify(
         User.objects.holding(*roles_for(Review.Kind.FINAL, version.risk_tier)),
         "review",
@@ -293,13 +294,13 @@ def approve_patch(by: User, version: ModelVersion, results: Sequence[GateResult]
     return version
 
 
-def _sign_off(by: User, version: ModelVersion, until: datetime) -> None:
+def _sign_off(by: User, version: ModelVersion, now: datetime, until: datetime) -> None:
     """in review → approved: the platform signs the bytes, and the team hears of it."""
     signature = signing.sign(canonical(version.manifest))
     transition(
         version,
         ModelVersion.State.APPROVED,
-        approved_at=timezone.now(),
+        approved_at=now,
         manifest_signature=signature,
         approved_until=until,
     )

@@ -483,7 +483,7 @@ def test_a_team_shares_its_figures_and_nothing_else(maya, version):
     assert set(kept) == {name for name, value in shown.items() if value["value"] is not None}
     mae = kept["mae"]
     assert (mae.version, mae.slice, mae.by) == (version, "", factories.maya())
-    assert (mae.value, mae.low, mae.high) == tuple(shown["mae"].values())
+    assert {name: getattr(mae, name) for name in ("value", "low", "high")} == shown["mae"]
     assert mae.n == done.results["measured"] and "Own rows of" in mae.data
     told = Notice.objects.get(recipient=factories.alice(), key__startswith="figures-shared")
     owner = Client()
