@@ -23,8 +23,8 @@ class Command(BaseCommand):
             raise CommandError("There is no scored run of this number.")
         try:
             problem = replays.difference(run)
-        except evaluation.CannotEvaluate as problem:
-            raise CommandError(problem.message) from None
+        except evaluation.CannotEvaluate as cannot:
+            raise CommandError(cannot.message) from None
         if problem:
             raise CommandError(problem)
         self.stdout.write(f"The same figures: {run.metrics_sha256}")
