@@ -30,7 +30,7 @@ LABELS = {
     "required": "required",
     "default": "default",
     "example": "example",
-    "monotone": "answer as it rises",
+    "monotone": "direction of the answer",
 }
 CELLS = {
     "inputs": ("was", "proposed", *LABELS),
@@ -41,10 +41,19 @@ LONGEST = {
     "unit": 100,
     **cells.LONGEST,
 }  # characters; others are judged by what they say
-BLANK = {"datatype": "FP32", "shape": "n", "required": "on", "monotone": "any way"}
+BLANK = {
+    "datatype": "FP32",
+    "shape": "n",
+    "required": "on",
+    "monotone": "its answer moves either way",
+}
 # What the answer does as the value rises, in the words of the form.
-ANY_WAY = "any way"
-DIRECTIONS = {ANY_WAY: None, "never falls": "increasing", "never rises": "decreasing"}
+ANY_WAY = "its answer moves either way"
+DIRECTIONS = {
+    ANY_WAY: None,
+    "its answer never falls as it rises": "increasing",
+    "its answer never rises as it rises": "decreasing",
+}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import gzip
 import tarfile
 
 from . import limits
-from .refusals import Refusal, damaged, not_a_file, printable
+from .refusals import ACCEPTED, Refusal, damaged, not_a_file, printable
 
 BLOCK = 512
 HEADER_BYTES = 64 * 1024
@@ -50,7 +50,7 @@ def members(path):
             if info.name not in ("", "."):  # tar -C model . begins with the folder itself
                 yield _member(stream, info)
         if not count:
-            raise Refusal("The archive is empty.", "empty")
+            raise Refusal("The archive is empty.", "empty", ACCEPTED)
         _only_zeros(stream)
 
 

@@ -5,7 +5,17 @@ import struct
 import zipfile
 
 from . import limits
-from .refusals import REPACK, Refusal, bomb, damaged, not_a_file, printable, refuse_content, too_big
+from .refusals import (
+    ACCEPTED,
+    REPACK,
+    Refusal,
+    bomb,
+    damaged,
+    not_a_file,
+    printable,
+    refuse_content,
+    too_big,
+)
 
 LOCAL = struct.Struct("<4s2B4HL2L2H")
 END = 22
@@ -29,7 +39,7 @@ def members(path):
 
 def check_count(infos):
     if not infos:
-        raise Refusal("The archive is empty.", "empty")
+        raise Refusal("The archive is empty.", "empty", ACCEPTED)
     if len(infos) > limits.ARCHIVE_MEMBERS:
         raise Refusal(
             "The archive has more than 2 000 members.",

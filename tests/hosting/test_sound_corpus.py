@@ -28,8 +28,9 @@ class Many:
         self.apps = []
 
     async def __call__(self, scope, receive, send):
-        number, _, rest = scope["path"].removeprefix("/").partition("/")
-        await self.apps[int(number)]({**scope, "path": f"/{rest}"}, receive, send)
+        number, *_, last = scope["path"].removeprefix("/").split("/")
+        app = self.apps[int(number)]
+        await app({**scope, "path": f"{app.prefix}/{last}"}, receive, send)
 
 
 @pytest.fixture
@@ -61,9 +62,7 @@ def test_sound_models_answer_as_onnx_runtime_through_replica_and_gateway(
         nonlocal first, key
         many.apps.append(app)
         number = len(many.apps) - 1
-        version = stage.version(
-            f"1.0.{number}", first and first.model, f"{address}/{number}{app.prefix}"
-        )
+        version = stage.version(f"1.0.{number}", first and first.model, f"{address}/{number}")
         if first is None:
             first, key = version, subscriber(version)[1]
         path, sent = infer_path(version, version.number), json.dumps(body).encode()

@@ -311,7 +311,7 @@ def test_a_row_outside_of_the_declared_ranges_counts_as_the_naive_answer(version
 def test_a_run_says_how_the_version_answers_changed_rows(version, benchmark):
     """The tiny model answers income - debt: noise of its inputs moves it as much, and no range refuses a wrong unit."""
     ran(version)
-    figures = {row.metric: row for row in version.evaluations.filter(suite="robustness/1.0.0")}
+    figures = {row.metric: row for row in version.evaluations.filter(suite="robustness/1.1.0")}
     moved = figures["moved_under_noise_5"]
     assert 0.02 < moved.low < moved.value < moved.high < 0.06 and moved.threshold == 0.1
     assert figures["moved_by_search"].value > moved.value
@@ -334,7 +334,7 @@ def test_a_version_that_fails_on_changed_rows_fails_the_check(version, benchmark
 def test_what_was_measured_together_is_shown_together(version, benchmark):
     ran(version)
     measurement, robustness = evaluations.measurements_of(version)
-    assert robustness.first.suite == "robustness/1.0.0" and robustness.is_measured
+    assert robustness.first.suite == "robustness/1.1.0" and robustness.is_measured
     assert measurement.is_measured and measurement.is_current
     assert [row.label for row in measurement.figures][0] == "Mean absolute error"
     client = Client()

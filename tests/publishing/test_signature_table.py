@@ -421,15 +421,23 @@ def test_strangers_see_nothing(draft):
     assert client.post(address(draft), form_of(draft)).status_code == 404
 
 
+RISING, ANY_WAY = "its answer never falls as it rises", "its answer moves either way"
+
+
 def test_an_answer_is_declared_to_rise_or_fall_with_an_input(alice, draft):
     page = alice.get(address(draft)).content.decode()
-    assert "As it rises, the answer moves" in page
-    save(alice, draft, inputs__0__monotone="never falls", inputs__1__monotone="never rises")
+    assert "its answer never falls as it rises" in page
+    save(
+        alice,
+        draft,
+        inputs__0__monotone=RISING,
+        inputs__1__monotone="its answer never rises as it rises",
+    )
     assert [field.get("monotone") for field in draft.signature["inputs"]] == [
         "increasing",
         "decreasing",
     ]
-    save(alice, draft, inputs__1__monotone="any way")
+    save(alice, draft, inputs__1__monotone=ANY_WAY)
     assert draft.signature["inputs"][1]["monotone"] is None
     response = save(alice, draft, inputs__0__monotone="sideways")
     assert response.status_code == 422 and "monotone in no known way" in text_of(response)

@@ -67,6 +67,8 @@ def ahead(
         if version.is_review_overdue:
             text, tone = "Its approval ended and was not renewed yet.", "warn"
         coming.append(Coming(version.approved_until, title, text, tone))
+        if version.suspends_at and not version.suspended_at:
+            coming.append(_suspension(version))
     soonest = sorted(coming, key=lambda one: (one.at is None, one.at or timezone.now()))
     newest = model.stable or (listed[0] if listed else None)
     return Ahead(
@@ -74,6 +76,12 @@ def ahead(
         sentence(newest, answered, soonest),
         [one for one in answered if one.is_leaving],
     )
+
+
+def _suspension(version: ModelVersion) -> Coming:
+    """What follows where nobody reviews it again (docs/governance.md, "After the end of an approval")."""
+    said = "Its calls are refused from then on, unless it is reviewed again."
+    return Coming(version.suspends_at, f"{version.number} is suspended", said, "warn")
 
 
 def _is_reviewed_again(version: ModelVersion) -> bool:
@@ -126,7 +134,7 @@ def sentence(
 
 
 def _for_who_starts(newest: ModelVersion, coming: Sequence[Coming]) -> str:
-    if not newest.is_callable:
+    if not newest.is_callable or newest.is_review_overdue:
         return "Nobody can start on it now."
     binding = [one.at for one in coming if one.at and one.title.startswith(newest.number)]
     if binding:
