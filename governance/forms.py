@@ -394,6 +394,23 @@ class BenchmarkForm(forms.ModelForm):
             "output",
             "may_leave",
         ]
+        labels = {
+            "label": "Column with the truth",
+            "positive": "Which value of it the score is about",
+            "positive_is_favourable": "That answer is good for the person",
+            "cutoff": "Cut-off",
+            "floor": "What the first metric must reach",
+            "output": "Output that is measured",
+        }
+        help_texts = {
+            "label": "",
+            "positive": "Of yes or no only.",
+            "positive_is_favourable": "",
+            "cutoff": "Scores from here on count as that answer.",
+            "floor": "Empty: better than a naive model suffices.",
+            "output": "Empty: the version's first.",
+            "may_leave": "Only where nobody is told anything by them. Labels and groups are never sent.",
+        }
 
     def clean_groups(self):
         return [name.strip() for name in self.cleaned_data["groups"].split(",") if name.strip()]

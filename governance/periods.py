@@ -45,8 +45,8 @@ CANARY: dict[str, tuple[str, int, int, int]] = {
     "canary_days": ("It is given up where they were fewer after, days", 14, 1, 90),
 }
 POLICY: dict[str, Any] = {
-    "schema": "periods/1.0.0",
-    "semver": "1.0.0",
+    "schema": "periods/1.1.0",
+    "semver": "1.1.0",
     **{name: dict(days) for name, (_, days) in BY_TIER.items()},
     **{name: number for name, (_, number, _, _) in {**OVERDUE, **CANARY}.items()},
 }
