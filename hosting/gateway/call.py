@@ -138,6 +138,7 @@ class Call:
         "is_chunked",
         "response_bytes",
         "own_request_id",
+        "trace",
     )
 
     def __init__(
@@ -176,6 +177,10 @@ class Call:
         self.is_chunked = False
         self.response_bytes = 0
         self.own_request_id = ""
+        parent = request_headers.get(b"traceparent")
+        self.trace = (
+            headers.trace_lines(parent, request_headers.get(b"tracestate")) if parent else b""
+        )
         self.began_ns = time.monotonic_ns()
         self.at_us = 0
 
@@ -355,7 +360,7 @@ class Call:
             prefix = headers.FORWARDED.get(name)
             if prefix is not None:
                 lines += (prefix, value, b"\r\n")
-        lines += (self._trace_lines(), b"x-request-id: ", self.event_id, b"\r\n\r\n")
+        lines += (self.trace, b"x-request-id: ", self.event_id, b"\r\n\r\n")
         if self.size < SMALL_BODY:
             connection.exchange(self, [b"".join(lines + self.body)], first_byte_s)
         else:
@@ -553,16 +558,9 @@ class Call:
 
     def _version_head(self) -> bytes:
         """Header lines of the version, nothing before it is known, and of the caller's trace."""
-        trace = self._trace_lines()
         if self.version is None:
-            return trace
-        return self.version.head_at(self.context.clock.now_s()) + trace
-
-    def _trace_lines(self) -> bytes:
-        parent = self.request_headers.get(b"traceparent")
-        if parent is None:
-            return b""
-        return headers.trace_lines(parent, self.request_headers.get(b"tracestate"))
+            return self.trace
+        return self.version.head_at(self.context.clock.now_s()) + self.trace
 
     def _problem_of(self, error: Exception) -> problems.Problem:
         """What the caller gets for an exception. A fault of ours goes to the log."""

@@ -16,7 +16,6 @@ RETURNED = tuple(
     (name, name + b": ")
     for name in (b"content-type", b"content-encoding", b"inference-header-content-length")
 )  # of the upstream's answer to the caller
-TRACE = (b"traceparent", b"tracestate")  # W3C Trace Context, Level 1
 _TRACEPARENT = re.compile(
     rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]{1,200})?"
 )

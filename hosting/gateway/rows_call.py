@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from consumption.metering import usage_journal
-from hosting.gateway import headers, problems
+from hosting.gateway import problems
 from hosting.gateway.auth.resolve import Version
 from hosting.gateway.call import ENDED, RESPONDING, Call
 from hosting.gateway.upstream.connection_pool import UpstreamConnection
@@ -106,12 +106,7 @@ class RowsCall(Call):
             return
         if self.rows:
             self.body, self.size = [self.tensors], len(self.tensors)
-            traced = {
-                name: self.request_headers[name]
-                for name in headers.TRACE
-                if name in self.request_headers
-            }
-            self.request_headers = AS_TENSORS | traced
+            self.request_headers = AS_TENSORS
         super()._send(connection, first_byte_s)
 
     # Tensors to rows
