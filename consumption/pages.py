@@ -24,6 +24,7 @@ from consumption.metering.usage import MonthlyUse
 from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription, UseReview
 from consumption.plans import terms
 from consumption.subscribing import track as request_track
+from consumption.stations import Station
 from governance.policies import change_notice_days
 from marketplace.core.forms import show, submitted
 
@@ -59,7 +60,7 @@ class SubscriptionCard:
     version: ModelVersion
     may_change: bool
     deadlines: list[Deadline]
-    track: list[request_track.Mark]
+    track: list[Station]
 
     @property
     def is_granted(self):
@@ -85,7 +86,7 @@ def plan_cards(plans):
 
 
 def subscription_cards(subscriptions):
-    """[SubscriptionCard] of a queryset for_list(). As many queries for one as for many."""
+    """[SubscriptionCard] of a queryset for_list(), those at risk first. As many queries for one as for many."""
     reviews = UseReview.objects.select_related("decided_by").order_by("-opened_at")
     shown = list(subscriptions.prefetch_related("keys", Prefetch("use_reviews", reviews)))
     months = usage.this_month(shown)
@@ -94,7 +95,7 @@ def subscription_cards(subscriptions):
     models = [subscription.model_id for subscription in shown]
     due = deadlines.of_subscriptions(shown)
     offered = list(Plan.objects.filter(is_offered=True, model__in=models))
-    return [
+    cards = [
         SubscriptionCard(
             subscription,
             months[subscription.pk],
@@ -110,6 +111,7 @@ def subscription_cards(subscriptions):
         )
         for subscription in shown
     ]
+    return sorted(cards, key=lambda card: not any(one.is_at_risk for one in card.deadlines))
 
 
 def _track(subscription):

@@ -37,16 +37,23 @@ OVERDUE: dict[str, tuple[str, int, int, int]] = {
     ),
     "extension_days": ("The model risk officer puts that off once, by at most", 60, 0, 90),
 }
-# How an automatic minor update spreads (docs/updates.md): name → (what it says, the number, lowest, highest)
-CANARY: dict[str, tuple[str, int, int, int]] = {
-    "canary_percent": ("Of the applications that follow it get it first, percent", 10, 1, 50),
-    "canary_hours": ("The others follow at the earliest after, hours", 48, 1, 720),
-    "canary_calls": ("Calls of the first ones that are judged, at least", 100, 20, 10_000),
-    "canary_days": ("It is given up where they were fewer after, days", 14, 1, 90),
+# How an automatic minor update spreads, step by step, before everybody has it (docs/updates.md)
+CANARY = "canary"
+STEPS = (
+    {"percent": 5, "hours": 24, "calls": 100, "days": 14},
+    {"percent": 25, "hours": 24, "calls": 100, "days": 14},
+)
+# What each step has: name → (what it says, lowest, highest)
+STEP: dict[str, tuple[str, int, int]] = {
+    "percent": ("Of the applications that follow it have it, percent", 1, 99),
+    "hours": ("The next step begins at the earliest after, hours", 1, 720),
+    "calls": ("Calls of those that have it are judged, at least", 20, 10_000),
+    "days": ("It is given up where they were fewer after, days", 1, 90),
 }
 POLICY: dict[str, Any] = {
     "schema": "periods/1.1.0",
     "semver": "1.1.0",
     **{name: dict(days) for name, (_, days) in BY_TIER.items()},
-    **{name: number for name, (_, number, _, _) in {**OVERDUE, **CANARY}.items()},
+    **{name: number for name, (_, number, _, _) in OVERDUE.items()},
+    CANARY: [dict(step) for step in STEPS],
 }

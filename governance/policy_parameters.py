@@ -438,9 +438,9 @@ def _periods(text: Text) -> Iterator[Section]:
     )
     yield Section(
         "Automatic minor updates",
-        "A share of the applications gets one first; the others follow when its calls are no worse.",
-        ("Number",),
-        _numbers(periods.CANARY),
+        "A share of the applications gets one first, then a larger one, then all, while its calls are no worse.",
+        ("First step", "Second step"),
+        tuple(_of_steps(name, *words) for name, words in periods.STEP.items()),
     )
 
 
@@ -449,6 +449,15 @@ def _numbers(named: dict[str, tuple[str, int, int, int]]) -> tuple[Row, ...]:
         Row(label, (Parameter((name,), label, low=low, high=high),))
         for name, (label, _, low, high) in named.items()
     )
+
+
+def _of_steps(name: str, label: str, low: int, high: int) -> Row:
+    """One number of each step in which an automatic update spreads."""
+    cells = (
+        Parameter((periods.CANARY, step, name), f"Step {step + 1}: {label}", low=low, high=high)
+        for step in range(len(periods.STEPS))
+    )
+    return Row(label, tuple(cells))
 
 
 _SECTIONS = {
@@ -517,12 +526,20 @@ def _check_points(kind: str, points: list[dict[str, str]]) -> None:
 
 
 def _check_periods(text: Text) -> None:
-    if text["canary_days"] * 24 < text["canary_hours"]:
-        raise Invalid("It is given up after the others may follow.", field="canary_days")
+    _check_steps(text[periods.CANARY])
     _never_falls(text, "notice_days", "Consumers of a graver version get no shorter notice.")
     _never_falls(text, "update_days", "A graver version is not announced later.")
     for name in ("valid_days", "grace_days", "waiver_days", "condition_days"):
         _never_rises(text, name, "At a graver risk it is not longer.")
+
+
+def _check_steps(steps: list[dict[str, int]]) -> None:
+    for place, step in enumerate(steps):
+        field = f"{periods.CANARY}__{place}"
+        if step["days"] * 24 < step["hours"]:
+            raise Invalid("It is given up after the next step may begin.", field=f"{field}__days")
+        if place and step["percent"] <= steps[place - 1]["percent"]:
+            raise Invalid("Each step reaches more than the one before.", field=f"{field}__percent")
 
 
 def _never_falls(text: Text, name: str, sentence: str) -> None:

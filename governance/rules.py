@@ -61,9 +61,10 @@ class Rules:
         """gates.severity_of by these rules."""
         return gates.severity_of(gate, tier, verdict, self.texts["gates"])
 
-    def canary(self) -> dict[str, int]:
-        """How an automatic minor update spreads: a number for each name of governance.periods.CANARY."""
-        return {name: self.texts["periods"][name] for name in periods.CANARY}
+    def canary(self) -> list[dict[str, int]]:
+        """The steps in which an automatic minor update spreads: a number for each name of governance.periods.STEP."""
+        steps: list[dict[str, int]] = self.texts["periods"][periods.CANARY]
+        return steps
 
     def days(self, period: str, tier: str = "") -> int:
         """One of governance.periods, in days; of a version without answers, the one of low risk."""

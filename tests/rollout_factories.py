@@ -60,7 +60,7 @@ def spreading():
     due(rollout)
     actions.advance_rollouts()
     rollout = Rollout.objects.for_list().get(pk=rollout.pk)
-    first = rollout.members.get(is_canary=True).subscription_id
+    first = rollout.members.get(got_at__isnull=False).subscription_id
     for one in held:
         is_first = one.pk == first
         calls(one, rollout.version if is_first else one.pinned_version, 90)
@@ -70,9 +70,9 @@ def spreading():
 
 def row(held):
     """A rollout of the version that the subscription has, as a row alone."""
-    numbers = {"percent": 10, "hours": 48, "calls": 100, "days": 14}
+    steps = [{"percent": 10, "hours": 48, "calls": 100, "days": 14}]
     rollout = Rollout.objects.create(
-        version=held.pinned_version, starts_at=timezone.now(), **numbers
+        version=held.pinned_version, starts_at=timezone.now(), steps=steps
     )
     rollout.members.create(subscription=held, from_version=held.pinned_version)
     return rollout

@@ -348,8 +348,8 @@ class Subscription(Decided):
 
     class Policy(models.TextChoices):
         PIN_EXACT = "pin_exact", "Stay on exactly this version"
-        AUTO_PATCH = "auto_patch", "Take patches by itself"
-        AUTO_MINOR = "auto_minor", "Take patches and minor updates by itself"
+        AUTO_PATCH = "auto_patch", "Take patches automatically"
+        AUTO_MINOR = "auto_minor", "Take patches and minor updates automatically"
 
     State = SubscriptionState
     MOVES = {

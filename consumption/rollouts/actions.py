@@ -1,9 +1,11 @@
-"""Verbs of automatic minor updates: announce, begin with a share, judge, complete or roll back; stop; agree (docs/updates.md)."""
+"""Verbs of automatic minor updates: announce, spread step by step, judge, complete or roll back; stop; agree (docs/updates.md)."""
 
 import logging
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import ModelVersion
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 SYSTEM = "moves"
 State = Rollout.State
 Pair = tuple[RolloutMember, Subscription]
+GATEWAYS_KNOW = timedelta(minutes=1)  # they read changes within 5 s
+BAD = ("rolled-back", "stopped", "kept", "waits")
 TOO_FEW = "Only {calls} calls were made in {days} days; {needed} are judged at least."
 
 
@@ -43,22 +47,19 @@ def _announce(by: User, version: ModelVersion, *, notice: bool) -> Rollout:
     now = timezone.now()
     rules = policies.in_force(now)
     days = rules.days("update_days", version.risk_tier) if notice else 0
-    numbers = rules.canary()
+    steps = rules.canary()
     rollout = Rollout.objects.create(
         version=version,
         announced_at=now,
         starts_at=business_days_after(now, days),
-        percent=numbers["canary_percent"],
-        hours=numbers["canary_hours"],
-        calls=numbers["canary_calls"],
-        days=numbers["canary_days"],
+        steps=steps,
         needs_yes=version.risk_tier == "high",
     )
     ModelVersion.objects.filter(pk=version.pk).update(is_followed=False)
     version.is_followed = False
     invalidate("version", version=version.pk)
     members.note(rollout)
-    record(by, "rollout.announce", rollout, starts_at=rollout.starts_at.isoformat(), rules=numbers)
+    record(by, "rollout.announce", rollout, starts_at=rollout.starts_at.isoformat(), steps=steps)
     return rollout
 
 
@@ -67,7 +68,8 @@ def advance_rollouts() -> int:
 
     May run twice and at the same time: who comes second finds the row locked and leaves it.
     """
-    due = Rollout.objects.open().filter(starts_at__lte=timezone.now()).order_by("starts_at")
+    _let_go()
+    due = Rollout.objects.due(timezone.now()).order_by("starts_at")
     moved = 0
     for pk in list(due.values_list("pk", flat=True)[: updates.A_PASS]):
         with transaction.atomic():
@@ -78,10 +80,26 @@ def advance_rollouts() -> int:
                 .first()
             )
             if rollout is not None and rollout.is_open:
-                was = rollout.state
+                was = rollout.state, rollout.step
                 _advance(User.objects.system(SYSTEM), rollout)
-                moved += rollout.state != was
+                moved += (rollout.state, rollout.step) != was
     return moved
+
+
+def _let_go() -> None:
+    """Who had a version first stays held at it until every gateway knows that everybody has it: none answers from before again."""
+    done = RolloutMember.objects.filter(
+        got_at__isnull=False,
+        rollout__state=State.COMPLETED,
+        rollout__ended_at__lte=timezone.now() - GATEWAYS_KNOW,
+        subscription__hold=Hold.UPDATE,
+        subscription__held_version=F("rollout__version"),
+    )
+    for pk in list(done.values_list("subscription", flat=True)[: updates.A_PASS]):
+        with transaction.atomic():
+            held = Subscription.objects.select_for_update(of=["self"]).for_list().get(pk=pk)
+            if held.hold == Hold.UPDATE:
+                updates.settle(held, held.held_version)
 
 
 def _advance(by: User, rollout: Rollout) -> None:
@@ -89,53 +107,86 @@ def _advance(by: User, rollout: Rollout) -> None:
     if not version.is_callable or version.state != ModelVersion.State.PUBLISHED:
         said = "stopped" if version.suspended_at else version.get_state_display().lower()
         _give_up(by, rollout, State.STOPPED, f"{version} is {said}.")
-    elif rollout.state == State.ANNOUNCED:
-        _begin(by, rollout)
-    else:
+        return
+    _catch(by, rollout)
+    if rollout.state == State.CANARY:
         _judge(by, rollout)
+    elif rollout.starts_at <= timezone.now():
+        _begin(by, rollout)
+
+
+def _catch(by: User, rollout: Rollout) -> None:
+    """Whom nothing answers any more gets the version now: the one before was suspended, or is over. What may not get it is told."""
+    stranded = members.stranded(rollout)
+    caught = [pair for pair in stranded if members.is_free(rollout, *pair)]
+    if caught:
+        _give(rollout, caught)
+        record(by, "rollout.catch", rollout, subscriptions=[one.pk for _, one in caught])
+    body = "The version before answers no more; the update did not wait for its share. You can move it to another version."
+    _tell(rollout, caught, "caught", f"{rollout.version} answers its calls now, earlier", body)
+    left = [pair for pair in stranded if pair not in caught]
+    body = (
+        "The version before answers no more. Move it to another version, or let this one reach it."
+    )
+    _tell(rollout, left, "waits", f"nothing answers its calls, and {rollout.version} waits", body)
 
 
 def _begin(by: User, rollout: Rollout) -> None:
-    """The share gets the version; it waits while an earlier update of the model spreads, and while nobody may get it."""
+    """The first share gets it; it waits while an earlier update of the model spreads, and while nobody may get it."""
     running = Rollout.objects.filter(version__model=rollout.version.model_id, state=State.CANARY)
     if running.exists():
         return
     members.note(rollout)
     concerned = members.locked(rollout)
-    free = [pair for pair in concerned if members.is_free(rollout, *pair)]
     if not concerned:
         _complete(by, rollout)
-    if not free:
-        return
-    first = members.first_ones(rollout, free)
-    transition(rollout, State.CANARY, canary_at=timezone.now())
-    for member, subscription in first:
-        RolloutMember.objects.filter(pk=member.pk).update(is_canary=True)
+    elif any(members.is_free(rollout, *pair) for pair in concerned):
+        now = timezone.now()
+        transition(rollout, State.CANARY, canary_at=now, step_at=now)
+        _widen(by, rollout, concerned)
+
+
+def _next_step(by: User, rollout: Rollout) -> None:
+    rollout.step, rollout.step_at = rollout.step + 1, timezone.now()
+    rollout.save(update_fields=["step", "step_at"])
+    members.note(rollout)
+    _widen(by, rollout, members.locked(rollout))
+
+
+def _widen(by: User, rollout: Rollout, concerned: list[Pair]) -> None:
+    """Those who have it now are the share of this step."""
+    free = [pair for pair in concerned if members.is_free(rollout, *pair)]
+    chosen = members.next_ones(rollout, free)
+    _give(rollout, chosen)
+    names = [one.pk for _, one in chosen]
+    record(by, "rollout.begin", rollout, step=rollout.step + 1, subscriptions=names)
+    body = "If it fails more often, refuses more or is slower than the version before, the marketplace rolls it back by itself."
+    title = f"{rollout.version} answers its calls now, as one of the first"
+    _tell(rollout, chosen, "began", title, body)
+
+
+def _give(rollout: Rollout, pairs: list[Pair]) -> None:
+    now = timezone.now()
+    RolloutMember.objects.filter(pk__in=[member.pk for member, _ in pairs]).update(got_at=now)
+    for member, subscription in pairs:
+        member.got_at = now
         hold = subscription.hold or Hold.UPDATE
         updates.keep_at(subscription, hold=hold, held_version=rollout.version)
-    record(by, "rollout.begin", rollout, subscriptions=[one.pk for _, one in first])
-    _tell(
-        rollout,
-        first,
-        "began",
-        f"{rollout.version} answers its calls now, as one of the first",
-        "If it fails more often, refuses more or is slower than the version before, the marketplace rolls it back by itself.",
-    )
 
 
 def _judge(by: User, rollout: Rollout) -> None:
     evidence = figures.count(rollout)
-    now, calls = timezone.now(), evidence.canary.calls
+    now, calls, rule = timezone.now(), evidence.canary.calls, rollout.rule
     if rollout.figures != evidence.as_data():
         rollout.figures = evidence.as_data()
         rollout.save(update_fields=["figures"])
     assert rollout.follows_at is not None and rollout.given_up_at is not None
-    if reason := guard.worse(evidence, rollout.calls):
+    if reason := guard.worse(evidence, rule["calls"]):
         _give_up(by, rollout, State.ROLLED_BACK, reason)
-    elif calls >= rollout.calls and now >= rollout.follows_at:
-        _complete(by, rollout)
+    elif calls >= rule["calls"] and now >= rollout.follows_at:
+        (_complete if rollout.is_last_step else _next_step)(by, rollout)
     elif now >= rollout.given_up_at:
-        few = TOO_FEW.format(calls=calls, days=rollout.days, needed=rollout.calls)
+        few = TOO_FEW.format(calls=calls, days=rule["days"], needed=rule["calls"])
         _give_up(by, rollout, State.ROLLED_BACK, few)
 
 
@@ -149,7 +200,8 @@ def _complete(by: User, rollout: Rollout) -> None:
     members.note(rollout)
     for member, subscription in members.locked(rollout):
         if members.is_free(rollout, member, subscription):
-            updates.settle(subscription, version)
+            if subscription.held_version_id != version.pk:  # else see _let_go
+                updates.settle(subscription, version)
             followed.append((member, subscription))
         elif rollout.needs_yes and subscription.hold == Hold.NONE:
             updates.keep_at(subscription, hold=Hold.UPDATE, held_version=member.from_version)
@@ -162,27 +214,28 @@ def _complete(by: User, rollout: Rollout) -> None:
 
 
 def _give_up(by: User, rollout: Rollout, state: str, reason: str) -> None:
-    """Who got the version by the update goes back to what answered before; nobody gets it by itself any more."""
-    was_canary = rollout.state == State.CANARY
+    """Who got the version by the update goes back to what answered before; nobody gets it by itself any more.
+
+    Whom nothing answered before, as that version was suspended, keeps one that answers.
+    """
     stopped_by = None if by.is_system else by
     transition(rollout, state, reason=reason, ended_at=timezone.now(), stopped_by=stopped_by)
-    back = [
-        (member, subscription)
-        for member, subscription in members.locked(rollout)
-        if member.is_canary
-        and subscription.held_version_id == rollout.version_id
-        and members.is_on_its_way(rollout, subscription)
-    ]
+    had = members.having(rollout)
+    kept = members.kept(rollout, had)
+    back = [pair for pair in had if pair not in kept]
     for member, subscription in back:
         _bring_back(member, subscription)
     record(by, f"rollout.{state}", rollout, reason=reason, figures=rollout.figures)
     word = "rolled back" if state == State.ROLLED_BACK else "stopped"
     body = f"{reason} Figures of both sides: {rollout.get_absolute_url()}"
-    occasion = "rolled-back" if was_canary else "stopped"
+    occasion = "rolled-back" if had else "stopped"
     for from_version in {member.from_version for member, _ in back}:
         these = [pair for pair in back if pair[0].from_version == from_version]
         title = f"{rollout.version} was {word}; {from_version.number} answers again"
         _tell(rollout, these, occasion, title, body)
+    title = f"{rollout.version} was {word}, and goes on answering its calls"
+    body = f"{reason} Nothing answered it before. Move it to a version that suits it."
+    _tell(rollout, kept, "kept", title, body)
     _tell_owners(rollout, occasion, f"The update to {rollout.version} was {word}", reason)
 
 
@@ -259,7 +312,7 @@ def _held(rollout: Rollout) -> Rollout:
 
 def _tell(rollout: Rollout, pairs: list[Pair], occasion: str, title: str, body: str) -> None:
     """Each subscription's team, naming the application."""
-    is_bad = occasion in ("rolled-back", "stopped")
+    is_bad = occasion in BAD
     for _, subscription in pairs:
         application = subscription.application
         notify(

@@ -39,12 +39,22 @@ class RolloutMemberRow(serializers.Serializer[Any]):
     application = serializers.CharField(source="subscription.application.slug")
     from_version = serializers.CharField(source="member.from_version.number")
     is_canary = serializers.BooleanField(source="member.is_canary")
+    got_at = serializers.DateTimeField(source="member.got_at", allow_null=True)
     agreed_at = serializers.DateTimeField(source="member.agreed_at", allow_null=True)
     standing = serializers.CharField(help_text="Where it stands, in words.")
 
 
+class RolloutStepRow(serializers.Serializer[Any]):
+    """One share of the applications; what it takes before the next one."""
+
+    percent = serializers.IntegerField(help_text="Of the applications that may get it.")
+    hours = serializers.IntegerField(help_text="The next step begins at the earliest after them.")
+    calls = serializers.IntegerField(help_text="So many calls are judged at least.")
+    days = serializers.IntegerField(help_text="It is given up where they were fewer after them.")
+
+
 class RolloutRow(serializers.ModelSerializer[Rollout]):
-    """An automatic minor update. `figures` is null while nobody has it."""
+    """An automatic minor update. `step` is a place in `steps`; `figures` is null while nobody has it."""
 
     model = serializers.CharField(source="version.model.slug")
     version = serializers.CharField(source="version.number")
@@ -53,6 +63,7 @@ class RolloutRow(serializers.ModelSerializer[Rollout]):
     )
     follows_at = serializers.DateTimeField(allow_null=True)
     given_up_at = serializers.DateTimeField(allow_null=True)
+    steps = RolloutStepRow(many=True)
     figures = serializers.SerializerMethodField()
 
     class Meta:
@@ -68,10 +79,9 @@ class RolloutRow(serializers.ModelSerializer[Rollout]):
             "follows_at",
             "given_up_at",
             "ended_at",
-            "percent",
-            "hours",
-            "calls",
-            "days",
+            "steps",
+            "step",
+            "step_at",
             "needs_yes",
             "figures",
             "reason",

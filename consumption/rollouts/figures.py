@@ -29,25 +29,26 @@ FROM newest
 
 
 def count(rollout: Rollout) -> Evidence:
-    """Both sides since the first applications have the new version, or since the oldest of its newest MOST calls.
+    """Both sides since the newest of the first applications has the new version, or since the oldest of its newest MOST calls.
 
     The other side are the applications that have it not, in the same time. Where they called less than is judged, it is what the
     first ones called before, for as long, and for a week at least. A rollout without `canary_at` has no calls.
     """
-    since, now = rollout.canary_at, timezone.now()
-    if since is None:
+    now = timezone.now()
+    if rollout.canary_at is None:
         return Evidence(Side(), Side())
-    members = list(rollout.members.values_list("subscription_id", "is_canary"))
-    first = [pk for pk, is_canary in members if is_canary]
-    others = [pk for pk, is_canary in members if not is_canary]
+    members = dict(rollout.members.values_list("subscription_id", "got_at"))
+    first = [pk for pk, got_at in members.items() if got_at]
+    others = [pk for pk, got_at in members.items() if not got_at]
+    since = max(filter(None, members.values()), default=rollout.canary_at)
     canary, oldest = _side(rollout, first, since, now, is_new=True)
     if canary.calls == MOST and oldest:
         since = oldest
     old, _ = _side(rollout, others, since, now, is_new=False)
-    if old.calls >= rollout.calls:
+    if old.calls >= rollout.rule["calls"]:
         return Evidence(canary, old)
-    back = max(now - rollout.canary_at, EARLIER) if rollout.canary_at else EARLIER
-    until = rollout.canary_at or now
+    until = rollout.canary_at
+    back = max(now - until, EARLIER)
     earlier, _ = _side(rollout, first, until - back, until, is_new=False)
     return (
         Evidence(canary, earlier, is_earlier=True)

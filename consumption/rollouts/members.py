@@ -12,6 +12,7 @@ from consumption import affected
 from consumption.models import Hold, Rollout, RolloutMember, Subscription, UsageDay
 
 ACTIVE_DAYS = 7
+Pair = tuple[RolloutMember, Subscription]
 FREE = (Hold.NONE, Hold.EXAMPLES, Hold.UPDATE)
 
 
@@ -44,7 +45,7 @@ def note(rollout: Rollout) -> None:
     )
 
 
-def locked(rollout: Rollout) -> list[tuple[RolloutMember, Subscription]]:
+def locked(rollout: Rollout) -> list[Pair]:
     """Its members with their subscriptions as they are now, locked in one order; those whose access ended are left out."""
     members = list(rollout.members.select_related("from_version"))
     held = Subscription.objects.select_for_update(of=["self"]).granted().for_list().order_by("pk")
@@ -72,19 +73,78 @@ def is_free(rollout: Rollout, member: RolloutMember, subscription: Subscription)
     return run is not None and run.state == run.State.PASSED
 
 
-def first_ones(
-    rollout: Rollout, free: list[tuple[RolloutMember, Subscription]]
-) -> list[tuple[RolloutMember, Subscription]]:
-    """The share that gets it first, at least one: by a hash that does not change, of those that called lately where any did."""
+def next_ones(rollout: Rollout, free: list[Pair]) -> list[Pair]:
+    """Who gets it with this step, beside those who have it; at least one has it then.
+
+    By a hash that does not change, of those that called lately where any did.
+    """
     since = (timezone.now() - timedelta(days=ACTIVE_DAYS)).date()
     called = set(
         UsageDay.objects.filter(
             day__gt=since, subscription__in=[one.pk for _, one in free]
         ).values_list("subscription", flat=True)
     )
-    wanted = math.ceil(len(free) * rollout.percent / 100)
-    ordered = sorted(free, key=lambda pair: (pair[1].pk not in called, _place(rollout, pair[1])))
-    return ordered[:wanted]
+    without = [pair for pair in free if not pair[0].is_canary]
+    wanted = math.ceil(len(free) * rollout.rule["percent"] / 100) - (len(free) - len(without))
+    ordered = sorted(without, key=lambda pair: (pair[1].pk not in called, _place(rollout, pair[1])))
+    return ordered[: max(wanted, 0)]
+
+
+def having(rollout: Rollout) -> list[Pair]:
+    """Those that have the version by this update, and are still on its way."""
+    return [
+        (member, subscription)
+        for member, subscription in locked(rollout)
+        if member.is_canary
+        and subscription.held_version_id == rollout.version_id
+        and is_on_its_way(rollout, subscription)
+    ]
+
+
+def stranded(rollout: Rollout) -> list[Pair]:
+    """Those that have it not, and that nothing answers: their version was suspended, or its last day is over."""
+    versions = _listed(rollout)
+    if all(_answers(version) for version in versions):
+        return []
+    note(rollout)
+    return [
+        (member, subscription)
+        for member, subscription in locked(rollout)
+        if not member.is_canary
+        and is_on_its_way(rollout, subscription)
+        and not _answers(affected.resolve_for(subscription, versions))
+    ]
+
+
+def kept(rollout: Rollout, had: list[Pair]) -> list[Pair]:
+    """Those of `had` that nothing would answer if the version, which itself can, were taken from them."""
+    if not _answers(rollout.version):
+        return []
+    versions = _listed(rollout)
+    return [
+        (member, subscription)
+        for member, subscription in had
+        if not _answers(_before(member, subscription, versions))
+    ]
+
+
+def _before(
+    member: RolloutMember, subscription: Subscription, versions: list[ModelVersion]
+) -> ModelVersion:
+    """What answers a subscription once the version is taken from it."""
+    held = None if subscription.hold == Hold.UPDATE else member.from_version
+    policy, pinned = subscription.version_policy, subscription.pinned_version
+    version: ModelVersion = affected.resolve(policy, pinned, versions, held)
+    return version
+
+
+def _listed(rollout: Rollout) -> list[ModelVersion]:
+    return list(rollout.version.model.versions.filter(state__in=ModelVersion.LISTED))
+
+
+def _answers(version: ModelVersion) -> bool:
+    is_over = version.sunset_at is not None and version.sunset_at <= timezone.now()
+    return version.is_callable and not is_over
 
 
 def _place(rollout: Rollout, subscription: Subscription) -> str:

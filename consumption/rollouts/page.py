@@ -1,12 +1,14 @@
 """What the page of a rollout shows: where each subscription stands, and the figures of both sides."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from consumption.models import AcceptanceRun, Rollout, RolloutMember, Subscription
 from consumption.permissions import can_stop_rollout
 from consumption.rollouts import guard, words
+from consumption.stations import Station, done, going_on, to_come
 from marketplace.accounts.models import User
-from marketplace.core.templatetags.formatting import ms
+from marketplace.core.templatetags.formatting import ms, quantity
 
 MOST = 200  # applications shown
 
@@ -36,6 +38,7 @@ class RolloutPage:
     """rows: the reader's own applications, or all for the owners and who oversees. more: how many are left out."""
 
     rollout: Rollout
+    steps: list[Station]
     rows: list[Row]
     more: int
     measures: list[Measure]
@@ -52,6 +55,7 @@ def build(user: User, rollout: Rollout) -> RolloutPage:
     newest = rollout.version.rollouts.order_by("-pk").first()
     return RolloutPage(
         rollout,
+        list(_steps(rollout)),
         rows,
         more,
         _measures(evidence) if evidence else [],
@@ -87,6 +91,17 @@ def rows_of(user: User, rollout: Rollout) -> tuple[list[Row], int]:
         standing = words.standing(rollout, member, one, runs.get(one.pk))
         rows.append(Row(member, one, standing, may_agree))
     return rows, more
+
+
+def _steps(rollout: Rollout) -> Iterator[Station]:
+    is_complete = rollout.state == rollout.State.COMPLETED
+    reached = len(rollout.steps) if is_complete else rollout.step if rollout.canary_at else -1
+    for place, rule in enumerate(rollout.steps):
+        here = going_on if rollout.is_open else to_come
+        station = done if place < reached else here if place == reached else to_come
+        takes = f"for {rule['hours']} hours and {quantity(rule['calls'], 'call,calls')} at least"
+        yield station(f"{rule['percent']} % of the applications", takes)
+    yield (done if is_complete else to_come)("Everybody who follows minor versions", "")
 
 
 def _measures(evidence: guard.Evidence) -> list[Measure]:

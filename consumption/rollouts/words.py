@@ -16,9 +16,20 @@ def announced(rollout: Rollout, was: ModelVersion) -> tuple[str, str]:
     else:
         title, say = f"reaches it by itself from {day} on", ""
     return title, (
-        f"Until then {was.number} answers. {say}{rollout.percent} % of the applications get it first; the others follow after "
-        f"{rollout.hours} hours, if it is no worse. You can move earlier, or hold updates on the page of the application."
+        f"Until then {was.number} answers. {say}{shares(rollout)} of the applications get it, "
+        f"over {hours(rollout)} hours at least, while it is no worse. "
+        "You can move earlier, or hold updates on the page of the application."
     )
+
+
+def shares(rollout: Rollout) -> str:
+    """ "5 %, then 25 %, then all"."""
+    return ", then ".join([*(f"{step['percent']} %" for step in rollout.steps), "all"])
+
+
+def hours(rollout: Rollout) -> int:
+    """Until everybody has it, at the earliest, from the first ones on."""
+    return sum(step["hours"] for step in rollout.steps)
 
 
 def standing(

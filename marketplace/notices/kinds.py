@@ -236,6 +236,27 @@ OCCASIONS = tuple(
             True,
         ),
         (
+            "rollout-caught",
+            "version.published",
+            "such an update reaches an application early, for its version was suspended or is over",
+            "the subscription's team",
+            True,
+        ),
+        (
+            "rollout-waits",
+            "version.rolled_back",
+            "nothing answers an application, and such an update may not reach it",
+            "the subscription's team",
+            True,
+        ),
+        (
+            "rollout-kept",
+            "version.rolled_back",
+            "such an update is taken back, and its version answers on where nothing else would",
+            "the subscription's team",
+            True,
+        ),
+        (
             "rollout-completed",
             "version.published",
             "such an update reaches the others",

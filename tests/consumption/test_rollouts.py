@@ -37,19 +37,30 @@ def answering(held):
     return [found[one.pk].number for one in held]
 
 
+def having(rollout):
+    return rollout.members.filter(got_at__isnull=False).values_list("subscription", flat=True)
+
+
 def begun(count=4):
     """(rollout with its first applications, those, the others)."""
     rollout, held = announced(count=count)
     due(rollout)
     actions.advance_rollouts()
     rollout = now_of(rollout)
-    first = set(rollout.members.filter(is_canary=True).values_list("subscription", flat=True))
+    first = set(having(rollout))
     return rollout, [h for h in held if h.pk in first], [h for h in held if h.pk not in first]
 
 
 def later(rollout, **since):
     """So much time has passed since the first ones got it."""
-    Rollout.objects.filter(pk=rollout.pk).update(canary_at=timezone.now() - timedelta(**since))
+    at = timezone.now() - timedelta(**since)
+    Rollout.objects.filter(pk=rollout.pk).update(canary_at=at, step_at=at)
+    rollout.members.filter(got_at__isnull=False).update(got_at=at)
+
+
+def at_last_step(rollout):
+    """Everybody follows when the calls of those who have it are no worse."""
+    Rollout.objects.filter(pk=rollout.pk).update(step=len(rollout.steps) - 1)
 
 
 def told(person, occasion):
@@ -70,7 +81,7 @@ def test_nobody_is_moved_before_the_notice_has_run():
     assert rollout.starts_at == business_days_after(rollout.announced_at, 5)
     said = Notice.objects.filter(recipient=factories.maya(), kind="version.published").last()
     assert "Desk 2: Spreading model 1.1.0 reaches it by itself from" in said.title
-    assert "10 % of the applications get it first" in said.body
+    assert "5 %, then 25 %, then all of the applications get it" in said.body
 
 
 def test_the_gateway_reads_the_same_rule():
@@ -86,26 +97,62 @@ def test_the_gateway_reads_the_same_rule():
     assert snapshot.api_keys([key.kid])[0].held is None
 
 
-def test_a_good_one_completes():
+def test_a_good_one_reaches_a_share_then_more_then_everybody():
     rollout, first, others = begun(count=12)
-    assert (len(first), len(others)) == (2, 10), "a tenth, rounded up"
+    assert (len(first), len(others)) == (1, 11), "5 %, rounded up"
     assert set(answering(first)) == {"1.1.0"} and set(answering(others)) == {"1.0.0"}
-    assert len(told(factories.maya(), "began")) == 2
     calls(first[0], rollout.version, 120)
     calls(others[0], old_of(rollout), 300)
     actions.advance_rollouts()
-    assert now_of(rollout).state == "canary", "its hours are not over"
+    assert now_of(rollout).step == 0, "its hours are not over"
     assert now_of(rollout).figures["canary"]["calls"] == 120
-    later(rollout, hours=49)
+    later(rollout, hours=25)
+    assert actions.advance_rollouts() == 1 and actions.advance_rollouts() == 0
+    assert answering([*first, *others]).count("1.1.0") == 3, "25 %, those of before among them"
+    assert len(told(factories.maya(), "began")) == 3
+    now = now_of(rollout)
+    assert (now.state, now.step, now.figures["canary"]["calls"]) == ("canary", 1, 0), "counted anew"
+    later(rollout, hours=25)
+    calls(first[0], rollout.version, 120)
     assert actions.advance_rollouts() == 1 and actions.advance_rollouts() == 0
     assert now_of(rollout).state == "completed"
     assert set(answering([*first, *others])) == {"1.1.0"}
+    assert Subscription.objects.filter(hold="update").count() == 3, "until every gateway knows"
+    Rollout.objects.update(ended_at=timezone.now() - timedelta(minutes=2))
+    actions.advance_rollouts()
     assert set(Subscription.objects.values_list("hold", flat=True)) == {""}
-    assert len(told(factories.maya(), "completed")) == 10
+    assert set(answering([*first, *others])) == {"1.1.0"}
+    assert len(told(factories.maya(), "completed")) == 9
     assert told(factories.alice(), "completed") == [
         "Spreading model 1.1.0 reached everybody who follows it"
     ]
     assert AuditEvent.objects.get(action="rollout.complete").actor.is_system
+
+
+def test_each_step_is_guarded_for_its_own_window():
+    """Good at first, worse with the applications of the second step: all who have it go back."""
+    rollout, first, others = begun(count=12)
+    calls(first[0], rollout.version, 120)
+    later(rollout, hours=25)
+    actions.advance_rollouts()
+    assert now_of(rollout).step == 1
+    second = next(one for one in others if one.pk in having(rollout))
+    calls(second, rollout.version, 30, status=500)
+    assert actions.advance_rollouts() == 1 and now_of(rollout).state == "rolled_back"
+    assert set(answering([*first, *others])) == {"1.0.0"}
+    assert len(told(factories.maya(), "rolled-back")) == 3
+
+
+def test_a_step_that_reaches_nobody_new_keeps_what_was_counted():
+    """One consumer with few calls is not asked for as many again."""
+    rollout, first, _ = begun(count=1)
+    calls(first[0], rollout.version, 100)
+    later(rollout, hours=25)
+    actions.advance_rollouts()
+    assert (now_of(rollout).step, now_of(rollout).state) == (1, "canary")
+    Rollout.objects.update(step_at=timezone.now() - timedelta(hours=25))
+    actions.advance_rollouts()
+    assert now_of(rollout).state == "completed"
 
 
 def test_a_patch_and_a_version_that_nobody_follows_are_as_ever():
@@ -124,7 +171,7 @@ def test_those_that_called_lately_are_the_first():
     factories.called(busy, calls=50)
     due(rollout)
     actions.advance_rollouts()
-    assert busy.pk in rollout.members.filter(is_canary=True).values_list("subscription", flat=True)
+    assert busy.pk in having(rollout)
 
 
 def test_updates_of_a_model_wait_for_each_other():
@@ -252,6 +299,43 @@ def test_a_suspended_version_goes_back_at_once():
     assert answering(first) == ["1.0.0"]
 
 
+# ── The version before answers no more ────────────────────────────────────
+
+
+def suspend(version):
+    ModelVersion.objects.filter(pk=version.pk).update(suspended_at=timezone.now())
+
+
+def test_who_would_get_no_answer_gets_it_at_once():
+    """Before its notice has run, before its turn; one that may not get it is told what to do."""
+    rollout, held = announced(count=3)
+    actions.hold_updates(factories.maya(), held[2])
+    suspend(old_of(rollout))
+    actions.advance_rollouts()
+    actions.advance_rollouts()
+    assert now_of(rollout).state == "announced", "those whom a version answers wait as they did"
+    assert answering(held) == ["1.1.0", "1.1.0", "1.0.0"]
+    assert told(factories.maya(), "caught") == [
+        f"Desk {n}: Spreading model 1.1.0 answers its calls now, earlier" for n in (1, 2)
+    ]
+    assert told(factories.maya(), "waits") == [
+        "Desk 3: nothing answers its calls, and Spreading model 1.1.0 waits"
+    ]
+    assert AuditEvent.objects.filter(action="rollout.catch").count() == 1
+
+
+def test_a_worse_one_stays_where_nothing_else_answers():
+    rollout, first, others = begun(count=3)
+    suspend(old_of(rollout))
+    actions.advance_rollouts()
+    assert set(answering([*first, *others])) == {"1.1.0"}
+    calls(first[0], rollout.version, 20, status=500)
+    actions.advance_rollouts()
+    assert now_of(rollout).state == "rolled_back"
+    assert set(answering([*first, *others])) == {"1.1.0"}, "the one of before is suspended"
+    assert len(told(factories.maya(), "kept")) == 3 and told(factories.maya(), "rolled-back") == []
+
+
 # ── Holds, examples, moves ────────────────────────────────────────────────
 
 
@@ -265,6 +349,7 @@ def test_a_hold_keeps_its_application_out():
     actions.release_updates(factories.maya(), held[1])
     actions.advance_rollouts()
     assert answering(held) == ["1.0.0", "1.1.0"]
+    at_last_step(rollout)
     calls(held[1], rollout.version, 150)
     later(rollout, hours=50)
     actions.advance_rollouts()
@@ -311,6 +396,7 @@ def test_examples_still_gate_and_the_page_says_whose_failed(scores):
     client.force_login(factories.alice())
     shown = text_of(client.get(rollout.get_absolute_url()))
     assert "Loan origination" in shown and "1 example of its 1 failed" in shown
+    at_last_step(rollout)
     calls(other, rollout.version, 150)
     later(rollout, hours=50)
     actions.advance_rollouts()
@@ -357,6 +443,7 @@ def test_high_risk_reaches_those_only_who_said_yes():
         actions.agree_to_update(factories.alice(), rollout, held[0])
     actions.agree_to_update(factories.maya(), rollout, held[0])
     actions.advance_rollouts()
+    at_last_step(rollout)
     calls(held[0], rollout.version, 150)
     later(rollout, hours=50)
     actions.advance_rollouts()
@@ -404,7 +491,7 @@ def test_page_and_api_show_both_sides():
     assert "2 (4.8 %)" in shown and "Among the first." in shown and "Stop the update" not in shown
     row = Api(factories.maya()).get(f"/api/v1/rollouts/{rollout.pk}/")
     assert row["figures"]["canary"]["failed"] == 2 and row["figures"]["old"]["calls"] == 100
-    assert row["percent"] == 10 and row["state"] == "canary"
+    assert row["steps"][0]["percent"] == 5 and (row["step"], row["state"]) == (0, "canary")
     members = Api(factories.alice()).get(f"/api/v1/rollouts/{rollout.pk}/members/")
     assert len(members) == 4 and sum(one["is_canary"] for one in members) == 1
     factories.wealth()

@@ -185,6 +185,8 @@ def test_the_preview_costs_the_same_for_more_versions():
         ("periods", {"valid_days__high": 5}, "valid_days__high"),
         ("periods", {"valid_days__high": True}, "valid_days__high"),
         ("periods", {"other": 5}, "other"),
+        ("periods", {"canary__0__percent": 30}, "canary__1__percent"),
+        ("periods", {"canary__1__hours": 400}, "canary__1__days"),
         ("gates", {"gates__latency__severity__low": "explodes"}, "gates__latency__severity__low"),
     ],
 )

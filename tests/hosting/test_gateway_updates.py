@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from consumption import actions
 from consumption.models import Rollout
+from governance.actions.suspension import stop
 from marketplace.accounts.models import User
 from tests.gateway import answer_ok, http_answer, live_version, subscriber, until
 
@@ -38,7 +39,7 @@ def begun(stage, rollout, keys, path):
     """(key of the first application, key of the other one), once the gateway has followed."""
     assert {answering(stage, path, key) for key in keys.values()} == {(200, "1.0.0")}
     assert actions.advance_rollouts() == 1
-    first = rollout.members.get(is_canary=True).subscription_id
+    first = rollout.members.get(got_at__isnull=False).subscription_id
     other = next(pk for pk in keys if pk != first)
     until(lambda: answering(stage, path, keys[first])[1] == "1.1.0", said=stage.gateway.said)
     assert answering(stage, path, keys[other]) == (200, "1.0.0")
@@ -73,7 +74,10 @@ def test_a_worse_one_goes_back_by_its_live_calls(stage, spreading):
 def test_a_good_one_reaches_everybody_and_no_call_fails(stage, spreading):
     rollout, keys, path = spreading
     first, other = begun(stage, rollout, keys, path)
-    Rollout.objects.filter(pk=rollout.pk).update(calls=20, canary_at=timezone.now() - timedelta(3))
+    days_ago = timezone.now() - timedelta(days=3)
+    steps = [{**rollout.steps[0], "calls": 20}]
+    Rollout.objects.filter(pk=rollout.pk).update(steps=steps, canary_at=days_ago, step_at=days_ago)
+    rollout.members.filter(got_at__isnull=False).update(got_at=days_ago)
     answers = [answering(stage, path, key) for _ in range(25) for key in (first, other)]
     assert {status for status, _ in answers} == {200}
 
@@ -82,5 +86,26 @@ def test_a_good_one_reaches_everybody_and_no_call_fails(stage, spreading):
         return Rollout.objects.get(pk=rollout.pk).state == "completed"
 
     until(is_complete, 20, stage.gateway.said)
-    until(lambda: answering(stage, path, other) == (200, "1.1.0"), said=stage.gateway.said)
-    assert answering(stage, path, first) == (200, "1.1.0")
+    seen = []
+
+    def other_has_it():
+        seen.append(answering(stage, path, first))
+        return answering(stage, path, other) == (200, "1.1.0")
+
+    until(other_has_it, said=stage.gateway.said)
+    assert set(seen) == {(200, "1.1.0")}, "the first one never goes back on the way"
+
+
+def test_nobody_is_left_without_an_answer_when_the_version_before_is_stopped(stage, spreading):
+    """Nobody has the new version yet; the old one is suspended by governance's own verb."""
+    rollout, keys, path = spreading
+    Rollout.objects.filter(pk=rollout.pk).update(starts_at=timezone.now() + timedelta(days=7))
+    assert {answering(stage, path, key) for key in keys.values()} == {(200, "1.0.0")}
+    first = rollout.version.model.versions.get(number="1.0.0")
+    stop(User.objects.system("publisher"), first, "It answers nonsense for part-time workers.")
+    actions.advance_rollouts()
+    for key in keys.values():
+        until(
+            lambda key=key: answering(stage, path, key) == (200, "1.1.0"), said=stage.gateway.said
+        )
+    assert Rollout.objects.get(pk=rollout.pk).state == "announced"
