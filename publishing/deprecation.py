@@ -186,11 +186,14 @@ class VersionEnd(Kind):
     def differences(self, change: ScheduledChange) -> list[terms.Difference]:
         successor, model = change.after["successor"], change.after.get("successor_model", "")
         of_model = f" of {model}, another model," if model else ""
-        then = f"refuses calls; {successor}{of_model} takes over" if successor else "refuses calls"
-        found = [terms.Difference(f"Version {change.version.number}", "answers calls", then, True)]
+        calls = f"Calls of {change.version.number}"
+        found = [terms.Difference(calls, "answered", "refused", is_worse=True)]
+        if successor:
+            takes_over = f"{successor}{of_model}".rstrip(",")
+            found.append(terms.Difference("Takes over", "none", takes_over, is_worse=False))
         if change.after.get("brownouts", False):
             planned = brownouts.shown(brownouts.before(change.effective_from))
-            found.append(terms.Difference("Short refusals before", "none", planned, True))
+            found.append(terms.Difference("Short refusals before", "none", planned, is_worse=True))
         return found
 
     def headline(self, change: ScheduledChange) -> str:
@@ -198,10 +201,7 @@ class VersionEnd(Kind):
 
     def consequence(self, change: ScheduledChange, affected: Affected) -> str:
         calls = quantity(affected.calls, "call,calls")
-        return (
-            f"You made {calls} in the last 30 days. {campaigns.successor_sentence(change.version)} "
-            f"The migration guide says what to change: {campaigns.guide_url(change.version)}"
-        )
+        return f"You made {calls} in the last 30 days. The migration guide says what to change."
 
     def _successor(self, change: ScheduledChange) -> ModelVersion | None:
         number, slug = change.after.get("successor", ""), change.after.get("successor_model", "")

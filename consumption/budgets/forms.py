@@ -18,8 +18,11 @@ class BudgetForm(forms.Form):
         required=False,
         to_field_name="slug",
         label="Business unit",
+        empty_label="Choose a unit",
     )
-    team = forms.ModelChoiceField(Team.objects.all(), required=False, to_field_name="slug")
+    team = forms.ModelChoiceField(
+        Team.objects.all(), required=False, to_field_name="slug", empty_label="Choose a team"
+    )
     cost_centre = LineField(max_length=20, required=False, label="Cost centre")
     amount = forms.DecimalField(min_value=0, max_digits=16, decimal_places=2, label="A month, USD")
     is_hard = forms.BooleanField(

@@ -127,4 +127,10 @@ class Deadline:
     @property
     def short(self) -> str:
         """For the table of subscriptions: "Quota ends 30 Nov"."""
-        return f"{SHORT.get(self.kind, self.kind.label)} {self.due.astimezone(UTC):%-d %b}"
+        return f"{SHORT.get(self.kind, self.kind.label)} {self.date}"
+
+    @property
+    def date(self) -> str:
+        """ "30 Nov"; with the year where it is another one."""
+        due = self.due.astimezone(UTC)
+        return f"{due:%-d %b %Y}" if due.year != timezone.now().year else f"{due:%-d %b}"

@@ -35,7 +35,8 @@ class Difference:
     is_worse: bool
 
     def __str__(self):
-        return f"{self.label}: {self.new} instead of {self.old}"
+        before = "" if self.old == "none" else f" instead of {self.old}"
+        return f"{self.label}: {self.new}{before}"
 
 
 @dataclass(frozen=True)
