@@ -10,7 +10,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from governance import actions
-from governance.models import GIVEN_BY_ONE, SEES_ROLES, RoleChange, RoleChangeState
+from governance.deciding import decide_page
+from governance.models import GIVEN_BY_ONE, SEES_ROLES, RoleChange
 from governance.permissions import can_give_roles, reasons_against_role_change
 from marketplace.accounts.models import RoleGrant, User
 from marketplace.accounts.requests import PageRequest
@@ -77,19 +78,13 @@ def roles(request: PageRequest) -> HttpResponse:
 def role_change(request: PageRequest, pk: int) -> HttpResponse:
     """What was proposed, by whom and why; and the decision for who may."""
     change = get_object_or_404(RoleChange.objects.visible_to(request.user).for_page(), pk=pk)
-    form = RoleDecisionForm(request.POST or None)
-    done, _ = submitted(
-        request, form, lambda **given: actions.decide_role(request.user, change, **given)
-    )
-    if done:
-        messages.success(request, f"Recorded: {change}.")
-        return redirect(change)
-    return show(
+    return decide_page(
         request,
+        change,
+        RoleDecisionForm(request.POST or None),
+        actions.decide_role,
         "governance/role_change.html",
-        form,
         change=change,
-        is_open=change.state == RoleChangeState.OPEN,
         reasons_against=reasons_against_role_change(request.user, change),
     )
 

@@ -20,8 +20,8 @@ from marketplace.core.serializers import ProseField
 WAIVABLE = [gate.name for gate in gates.GATES if gate.is_waivable or gate.name == JUSTIFIED]
 
 
-class WaiverRow(serializers.ModelSerializer[Waiver]):
-    """Why a version goes on although a gate blocks, and until when."""
+class AnyWaiverRow(serializers.Serializer[Any]):
+    """What a waiver of a gate and one of a retirement share."""
 
     version = serializers.IntegerField(source="version_id")
     model = serializers.CharField(source="version.model.slug")
@@ -29,25 +29,22 @@ class WaiverRow(serializers.ModelSerializer[Waiver]):
     proposed_by = serializers.CharField(source="proposed_by.username")
     decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
 
+    FIRST = ["id", "version", "model", "number"]
+    LAST = [
+        *("ends_on", "state", "proposed_by", "proposed_at"),
+        *("decided_by", "decided_at", "decision_reason"),
+    ]
+
+
+class WaiverRow(AnyWaiverRow, serializers.ModelSerializer[Waiver]):
+    """Why a version goes on although a gate blocks, and until when."""
+
     class Meta:
         model = Waiver
         fields = [
-            "id",
-            "version",
-            "model",
-            "number",
-            "gate",
-            "manifest_sha256",
-            "reason",
-            "instead",
-            "alternatives",
-            "ends_on",
-            "state",
-            "proposed_by",
-            "proposed_at",
-            "decided_by",
-            "decided_at",
-            "decision_reason",
+            *AnyWaiverRow.FIRST,
+            *("gate", "manifest_sha256", "reason", "instead", "alternatives"),
+            *AnyWaiverRow.LAST,
         ]
         read_only_fields = fields
 

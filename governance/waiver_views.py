@@ -6,9 +6,10 @@ from django.shortcuts import get_object_or_404, redirect
 
 from catalog.pages import get_visible_version_or_404
 from governance import actions, gates
+from governance.deciding import decide_page
 from governance.forms import JustificationForm, WaiverDecisionForm, WaiverForm
 from governance.matrix import JUSTIFIED
-from governance.models import Waiver, WaiverState
+from governance.models import Waiver
 from governance.permissions import can_ask_waiver, reasons_against_waiver
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.forms import show, submitted
@@ -48,19 +49,13 @@ def ask_waiver(request: PageRequest, slug: str, number: str, gate: str) -> HttpR
 def waiver(request: PageRequest, pk: int) -> HttpResponse:
     """What was asked, why, until when; and the decision for who may."""
     seen = get_object_or_404(Waiver.objects.visible_to(request.user).for_page(), pk=pk)
-    form = WaiverDecisionForm(request.POST or None)
-    done, _ = submitted(
-        request, form, lambda **given: actions.decide_waiver(request.user, seen, **given)
-    )
-    if done:
-        messages.success(request, f"Recorded: {seen}.")
-        return redirect(seen)
-    return show(
+    return decide_page(
         request,
+        seen,
+        WaiverDecisionForm(request.POST or None),
+        actions.decide_waiver,
         "governance/waiver.html",
-        form,
         waiver=seen,
-        is_open=seen.state == WaiverState.OPEN,
         reasons_against=reasons_against_waiver(request.user, seen),
         trail=[Link(seen.version.model.name, seen.version.get_absolute_url())],
     )

@@ -12,7 +12,7 @@ from catalog.field_mapping import Change
 from catalog.models import ModelVersion
 from consumption.models import Subscription
 from governance.api import GovernedVersions
-from governance.waiver_api import WaiverDecided
+from governance.waiver_api import AnyWaiverRow, WaiverDecided
 from marketplace.accounts.requests import PageRequest
 from marketplace.accounts.resources import (
     Nothing,
@@ -217,35 +217,18 @@ class EndingVersions(GovernedVersions):
         return guides.filter(version=self.get_object()).first()
 
 
-class RetirementWaiverRow(serializers.ModelSerializer[RetirementWaiver]):
+class RetirementWaiverRow(AnyWaiverRow, serializers.ModelSerializer[RetirementWaiver]):
     """Why a version may retire though one subscription has not moved, and until when this holds."""
 
-    version = serializers.IntegerField(source="version_id")
-    model = serializers.CharField(source="version.model.slug")
-    number = serializers.CharField(source="version.number")
     subscription = serializers.IntegerField(source="subscription_id")
     application = serializers.CharField(source="subscription.application.slug")
-    proposed_by = serializers.CharField(source="proposed_by.username")
-    decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
 
     class Meta:
         model = RetirementWaiver
         fields = [
-            "id",
-            "version",
-            "model",
-            "number",
-            "subscription",
-            "application",
-            "reason",
-            "instead",
-            "ends_on",
-            "state",
-            "proposed_by",
-            "proposed_at",
-            "decided_by",
-            "decided_at",
-            "decision_reason",
+            *AnyWaiverRow.FIRST,
+            *("subscription", "application", "reason", "instead"),
+            *AnyWaiverRow.LAST,
         ]
         read_only_fields = fields
 

@@ -14,6 +14,7 @@ from catalog.pages import get_visible_version_or_404
 from consumption import affected
 from consumption.models import ScheduledChange, Subscription
 from governance import policies
+from governance.deciding import decide_page
 from governance.forms import WaiverDecisionForm
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.errors import Invalid
@@ -30,7 +31,7 @@ from publishing.end_forms import (
     RetirementWaiverForm,
     SentenceForm,
 )
-from publishing.models import Campaign, MigrationGuide, RetirementWaiver, RetirementWaiverState
+from publishing.models import Campaign, MigrationGuide, RetirementWaiver
 from publishing.permissions import (
     can_deprecate,
     can_retire,
@@ -263,21 +264,13 @@ def ask_waiver(request: PageRequest, slug: str, number: str, pk: int) -> HttpRes
 def retirement_waiver(request: PageRequest, pk: int) -> HttpResponse:
     """What was asked, why, until when; and the decision for who may."""
     waiver = get_object_or_404(RetirementWaiver.objects.visible_to(request.user).for_page(), pk=pk)
-    form = WaiverDecisionForm(request.POST or None)
-    done, _ = submitted(
+    return decide_page(
         request,
-        form,
-        lambda **given: actions.decide_retirement_waiver(request.user, waiver, **given),
-    )
-    if done:
-        messages.success(request, f"Recorded: {waiver}.")
-        return redirect(waiver)
-    return show(
-        request,
+        waiver,
+        WaiverDecisionForm(request.POST or None),
+        actions.decide_retirement_waiver,
         "publishing/retirement_waiver.html",
-        form,
         waiver=waiver,
-        is_open=waiver.state == RetirementWaiverState.OPEN,
         reasons_against=reasons_against_retirement_waiver(request.user, waiver),
         trail=_board_trail(waiver.version),
     )

@@ -30,7 +30,7 @@ from consumption.models import (
 )
 from marketplace.accounts.models import Membership
 from marketplace.core.templatetags.formatting import quantity
-from publishing.models import Campaign, MigrationMessage, RetirementWaiver, RetirementWaiverState
+from publishing.models import Campaign, MigrationMessage, RetirementWaiver
 
 QUIET = timedelta(hours=24)  # who still calls it beside the successor has not moved
 PERIOD = timedelta(days=affected.DAYS)
@@ -130,7 +130,7 @@ def _migration(subscription: Subscription, facts: _Facts) -> Migration:
     tried_at = facts.tried.get(team)
     waiver = facts.waivers.get(subscription.pk)
     state = _state(subscription, answered_by, facts)
-    if state in WAITED_FOR and waiver and waiver.state == RetirementWaiverState.GRANTED:
+    if state in WAITED_FOR and waiver and waiver.state == RetirementWaiver.State.GRANTED:
         state = MigrationState.WAIVER
     row = Migration(
         subscription,
@@ -202,7 +202,7 @@ def _facts(version: ModelVersion, rows: Sequence[Subscription]) -> _Facts:
     mine = used.filter(subscription__in=[row.pk for row in rows])
     new = mine.exclude(version=version).filter(hour__gte=since)
     waivers = RetirementWaiver.objects.for_page().filter(version=version)
-    in_force = Q(pk__in=waivers.in_force()) | Q(state=RetirementWaiverState.OPEN)
+    in_force = Q(pk__in=waivers.in_force()) | Q(state=RetirementWaiver.State.OPEN)
     return _Facts(
         version,
         list(version.model.versions.filter(state__in=ModelVersion.LISTED)),

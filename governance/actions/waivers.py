@@ -10,7 +10,7 @@ from governance import gates, policies
 from governance.actions.evidence import blocking_gates
 from governance.actions.reviews import require_decision
 from governance.matrix import JUSTIFIED
-from governance.models import GateResult, Waiver, WaiverState
+from governance.models import GateResult, TimedWaiver, Waiver, WaiverState
 from governance.permissions import can_ask_waiver, reasons_against_waiver
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record, refusal_on_record
@@ -68,16 +68,11 @@ def ask_waiver(
             f"{declared.label} does not block {version}, or a waiver was asked for.", field="gate"
         )
     require_reason(reason, "it stays on the record, and reviewers and consumers read it")
-    if len(instead.strip()) < REASON_MIN:
-        raise Invalid(
-            f"Say what is done instead in at least {REASON_MIN} characters.", field="instead"
-        )
+    require_prose(instead, "what is done instead", "instead")
     _require_fitting_end(version, ends_on)
-    if gate == JUSTIFIED and len(alternatives.strip()) < REASON_MIN:
-        raise Invalid(
-            f"Say which less unequal alternatives were tried, in at least {REASON_MIN} characters.",
-            field="alternatives",
-        )
+    if gate == JUSTIFIED:
+        what = "which less unequal alternatives were tried"
+        require_prose(alternatives, what, "alternatives")
     waiver = Waiver.objects.create(
         version=version,
         gate=gate,
@@ -121,13 +116,7 @@ def decide_waiver(by: User, waiver: Waiver, outcome: str, reason: str, no_confli
 @transaction.atomic
 def _decide(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bool) -> Waiver:
     waiver = Waiver.objects.for_page().select_for_update(of=("self",)).get(pk=waiver.pk)
-    refusal = reasons_against_waiver(by, waiver)
-    require(not refusal, refusal, ask="the marketplace manager")
-    require_state(waiver, WaiverState.OPEN)
-    require_decision(outcome, WAIVER_VERBS, reason, no_conflict)
-    if outcome == WaiverState.GRANTED and waiver.ends_on < timezone.localdate():
-        raise RuleError("Its last day has passed.", remedy="Refuse it.")
-    transition(waiver, outcome, **Waiver.decision(by, reason))
+    settle(by, waiver, reasons_against_waiver(by, waiver), outcome, reason, no_conflict)
     record(by, f"waiver.{outcome}", waiver, reason=reason.strip(), version=waiver.version_id)
     resolve(f"waiver-open:{waiver.pk}")
     notify(
@@ -141,6 +130,24 @@ def _decide(by: User, waiver: Waiver, outcome: str, reason: str, no_conflict: bo
     )
     enqueue("governance.check", waiver.version_id)
     return waiver
+
+
+def settle(
+    by: User, waiver: TimedWaiver, refusal: str, outcome: str, reason: str, no_conflict: bool
+) -> None:
+    """Grant or refuse a locked waiver of any kind. refusal: why `by` may not, or "". Raises NotAllowed, Invalid, RuleError."""
+    require(not refusal, refusal, ask="the marketplace manager")
+    require_state(waiver, WaiverState.OPEN)
+    require_decision(outcome, WAIVER_VERBS, reason, no_conflict)
+    if outcome == WaiverState.GRANTED and waiver.ends_on < timezone.localdate():
+        raise RuleError("Its last day has passed.", remedy="Refuse it.")
+    transition(waiver, outcome, **waiver.decision(by, reason))
+
+
+def require_prose(text: str, what: str, field: str) -> None:
+    """Raises Invalid unless it says enough."""
+    if len(text.strip()) < REASON_MIN:
+        raise Invalid(f"Say {what}, in at least {REASON_MIN} characters.", field=field)
 
 
 def end_waivers(today: date) -> int:

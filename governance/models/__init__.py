@@ -35,7 +35,7 @@ from governance.models.role_changes import (
 from governance.models.same_purpose import CaseState, SamePurposeCase
 from governance.models.sources import SourceVerification
 from governance.models.threads import COMMENT, Comment, Thread
-from governance.models.waivers import Waiver, WaiverState
+from governance.models.waivers import TimedWaiver, Waiver, WaiverState
 
 __all__ = [
     "AutomaticApproval",
@@ -74,5 +74,6 @@ __all__ = [
     "Thread",
     "TierAssessment",
     "Waiver",
+    "TimedWaiver",
     "WaiverState",
 ]

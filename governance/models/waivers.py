@@ -24,6 +24,22 @@ class WaiverState(models.TextChoices):
     ENDED = "ended", "Ended"
 
 
+class TimedWaiver(Proposal, Decided):
+    """What governance lets go until a day: of a check, or of consumers that a version would have to wait for."""
+
+    State = WaiverState
+    MOVES = {
+        WaiverState.OPEN: {WaiverState.GRANTED, WaiverState.REFUSED},
+        WaiverState.GRANTED: {WaiverState.ENDED},
+    }
+
+    ends_on = models.DateField(help_text="The last day on which it holds")
+    state = models.CharField(max_length=8, choices=WaiverState, default=WaiverState.OPEN)
+
+    class Meta:
+        abstract = True
+
+
 class WaiverSet(models.QuerySet["Waiver"]):
     def visible_to(self, user: User) -> Self:
         """Waivers of versions that the person may see, for the owner team and those who judge or oversee."""
@@ -60,14 +76,8 @@ class WaiverSet(models.QuerySet["Waiver"]):
         ).order_by("ends_on", "pk")
 
 
-class Waiver(Proposal, Decided):
+class Waiver(TimedWaiver):
     """Why a version goes on although a gate blocks, what is done instead, who answers for it, and until when."""
-
-    State = WaiverState
-    MOVES = {
-        WaiverState.OPEN: {WaiverState.GRANTED, WaiverState.REFUSED},
-        WaiverState.GRANTED: {WaiverState.ENDED},
-    }
 
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="waivers")
     gate = models.CharField(max_length=40)
@@ -81,8 +91,6 @@ class Waiver(Proposal, Decided):
         blank=True,
         help_text="Of a justification of a failed fairness check",
     )
-    ends_on = models.DateField(help_text="The last day on which it holds")
-    state = models.CharField(max_length=8, choices=WaiverState, default=WaiverState.OPEN)
 
     objects = WaiverSet.as_manager()
 

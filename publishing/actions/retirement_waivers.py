@@ -9,20 +9,19 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from consumption.models import Subscription
 from governance import policies
-from governance.actions.reviews import require_decision
-from governance.actions.waivers import WAIVER_VERBS
+from governance.actions.waivers import require_prose, settle
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record, refusal_on_record
-from marketplace.core.decisions import REASON_MIN, require_reason, require_state
+from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.transitions import StaleState, transition
 from marketplace.notices.actions import notify, resolve
 from publishing import campaigns, migration_board
-from publishing.models import RetirementWaiver, RetirementWaiverState
+from publishing.models import RetirementWaiver
 from publishing.permissions import can_deprecate, reasons_against_retirement_waiver
 
-State = RetirementWaiverState
+State = RetirementWaiver.State
 
 
 @transaction.atomic
@@ -57,11 +56,7 @@ def ask_retirement_waiver(
     if row.waiver is not None:
         raise RuleError("A waiver was asked for.", field="subscription")
     require_reason(reason, "governance decides by it, and the consumer's team reads it")
-    if len(instead.strip()) < REASON_MIN:
-        raise Invalid(
-            f"Say in at least {REASON_MIN} characters what the consumer does without it.",
-            field="instead",
-        )
+    require_prose(instead, "what the consumer does without it", "instead")
     _require_fitting_end(version, ends_on)
     waiver = RetirementWaiver.objects.create(
         version=version,
@@ -115,12 +110,7 @@ def _decide(
 ) -> RetirementWaiver:
     waiver = RetirementWaiver.objects.for_page().select_for_update(of=("self",)).get(pk=waiver.pk)
     refusal = reasons_against_retirement_waiver(by, waiver)
-    require(not refusal, refusal, ask="the marketplace manager")
-    require_state(waiver, State.OPEN)
-    require_decision(outcome, WAIVER_VERBS, reason, no_conflict)
-    if outcome == State.GRANTED and waiver.ends_on < timezone.localdate():
-        raise RuleError("Its last day has passed.", remedy="Refuse it.")
-    transition(waiver, outcome, **RetirementWaiver.decision(by, reason))
+    settle(by, waiver, refusal, outcome, reason, no_conflict)
     record(
         by, f"retirement_waiver.{outcome}", waiver, reason=reason.strip(), version=waiver.version_id
     )

@@ -5,7 +5,6 @@ from publishing.models.ends import (
     MigrationGuide,
     MigrationMessage,
     RetirementWaiver,
-    RetirementWaiverState,
 )
 from publishing.models.journey import GateRun, GateRunState, Upload, UploadSet
 from publishing.models.registry import (
@@ -30,7 +29,6 @@ __all__ = [
     "RegistryState",
     "RegistryTrigger",
     "RetirementWaiver",
-    "RetirementWaiverState",
     "Upload",
     "UploadSet",
 ]

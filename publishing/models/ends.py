@@ -12,8 +12,8 @@ from django.utils import timezone
 from catalog.models import REVIEWS, SEES_EVERYTHING, ModelVersion
 from consumption.models import Subscription
 from governance.matrix import WAIVER_ROLES, waiver_roles
+from governance.models import TimedWaiver, WaiverState
 from marketplace.accounts.models import User
-from marketplace.core.decisions import Decided, Proposal
 from marketplace.core.field_limits import PROSE, REASON
 from marketplace.core.transitions import state_constraint
 
@@ -73,13 +73,6 @@ class Campaign(models.Model):
         return f"Notices of the end of {self.version}"
 
 
-class RetirementWaiverState(models.TextChoices):
-    OPEN = "open", "Asked for"
-    GRANTED = "granted", "In force"
-    REFUSED = "refused", "Refused"
-    ENDED = "ended", "Ended"
-
-
 class RetirementWaiverSet(models.QuerySet["RetirementWaiver"]):
     def visible_to(self, user: User) -> Self:
         """The owner team, the team that has not moved, and those who judge or oversee."""
@@ -95,9 +88,7 @@ class RetirementWaiverSet(models.QuerySet["RetirementWaiver"]):
 
     def in_force(self, today: date | None = None) -> Self:
         """Granted ones whose last day has not passed."""
-        return self.filter(
-            state=RetirementWaiverState.GRANTED, ends_on__gte=today or timezone.localdate()
-        )
+        return self.filter(state=WaiverState.GRANTED, ends_on__gte=today or timezone.localdate())
 
     def to_decide(self, user: User) -> Self:
         """Open ones that this person's roles decide, those of the person's own teams left out."""
@@ -107,7 +98,7 @@ class RetirementWaiverSet(models.QuerySet["RetirementWaiver"]):
         if "low" in tiers:
             theirs |= Q(version__risk_tier="")
         return (
-            self.filter(theirs, state=RetirementWaiverState.OPEN)
+            self.filter(theirs, state=WaiverState.OPEN)
             .exclude(version__model__owner_team__in=teams)
             .exclude(subscription__application__team__in=teams)
             .exclude(proposed_by=user)
@@ -123,31 +114,21 @@ class RetirementWaiverSet(models.QuerySet["RetirementWaiver"]):
         ).order_by("ends_on", "pk")
 
 
-class RetirementWaiver(Proposal, Decided):
+class RetirementWaiver(TimedWaiver):
     """A version may retire though one subscription has not moved: why, what its team does instead, and until when this holds."""
-
-    State = RetirementWaiverState
-    MOVES = {
-        RetirementWaiverState.OPEN: {RetirementWaiverState.GRANTED, RetirementWaiverState.REFUSED},
-        RetirementWaiverState.GRANTED: {RetirementWaiverState.ENDED},
-    }
 
     version = models.ForeignKey(ModelVersion, models.PROTECT, related_name="retirement_waivers")
     subscription = models.ForeignKey(
         Subscription, models.PROTECT, related_name="retirement_waivers"
     )
     instead = models.TextField("what the consumer does instead", max_length=REASON)
-    ends_on = models.DateField(help_text="The last day on which it holds")
-    state = models.CharField(
-        max_length=8, choices=RetirementWaiverState, default=RetirementWaiverState.OPEN
-    )
 
     objects = RetirementWaiverSet.as_manager()
 
     class Meta:
         ordering = ["ends_on", "id"]
         constraints = [
-            state_constraint(RetirementWaiverState, "retirementwaiver_state"),
+            state_constraint(WaiverState, "retirementwaiver_state"),
             models.CheckConstraint(
                 condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")),
                 name="retirementwaiver_decided_by_another",
