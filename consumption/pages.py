@@ -23,8 +23,8 @@ from consumption.metering.rejections import RejectionCount
 from consumption.metering.usage import MonthlyUse
 from consumption.models import Plan, PlanTerms, ScheduledChange, Subscription, UseReview
 from consumption.plans import terms
-from consumption.subscribing import track as request_track
 from consumption.stations import Station
+from consumption.subscribing import track as request_track
 from governance.policies import change_notice_days
 from marketplace.core.forms import show, submitted
 

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from consumption.models import Plan, Subscription, UseReview
 from consumption.stations import Station, done, going_on, to_come
-from consumption.subscribing.actions.requests import REMINDED_AFTER
+from consumption.subscribing.actions.reminders import REMINDED_AFTER
 from consumption.subscribing.answering import WAITS_AT_MOST
 from governance.calendar import business_days_after
 

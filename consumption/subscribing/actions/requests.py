@@ -1,9 +1,11 @@
 """Verbs of requests for access: governance's decision on a use, withdrawal, asking again, reminders (docs/access.md)."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from consumption.models import Plan, Subscription, UseReview
@@ -21,19 +23,15 @@ from consumption.subscribing.actions.granting import (
     tell_owners,
     withdraw_reviews,
 )
-from consumption.subscribing.answering import WAITS_AT_MOST
-from governance.calendar import business_days_after
+from consumption.subscribing.actions.reminders import Unanswered, asked_before, remind
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid
 from marketplace.core.guard import require
 from marketplace.core.transitions import transition
-from marketplace.notices.actions import notify, resolve
-from marketplace.notices.models import Notice
+from marketplace.notices.actions import resolve
 
-REMINDED_AFTER = 2  # business days: whoever decides is told again
-REMINDED, ESCALATED = LATE
 PURPOSE_MIN = 10  # characters
 
 
@@ -100,32 +98,33 @@ def ask_again(by: User, subscription: Subscription, purpose: str) -> Subscriptio
 
 
 def remind_of_requests(now: datetime | None = None) -> int:
-    """The sweep: whoever decides a request is reminded of it, then it is escalated. Returns how many notices it was about.
-
-    Each step once a request, whatever the sweep does.
-    """
+    """The sweep: whoever decides a request is reminded of it, then it is escalated. Returns how many steps were taken."""
     now = now or timezone.now()
     waiting = Subscription.objects.filter(
-        state=Subscription.State.PENDING, requested_at__lte=now - timedelta(days=REMINDED_AFTER)
-    ).for_list()
-    steps = {}
-    for subscription in waiting:
-        for step, is_due in _steps(subscription, now):
-            if is_due:
-                steps[request_key(subscription, step)] = (subscription, step)
-    told = set(Notice.objects.filter(key__in=steps).values_list("key", flat=True))
-    new = {key: about for key, about in steps.items() if key not in told}
-    for key, (subscription, step) in new.items():
-        _remind(subscription, step, key)
-    return len(new)
+        state=Subscription.State.PENDING, requested_at__lte=asked_before(now)
+    )
+    return remind(map(_unanswered, waiting.for_list()), now)
 
 
-def _steps(subscription: Subscription, now: datetime) -> list[tuple[str, bool]]:
-    asked = subscription.requested_at
-    return [
-        (REMINDED, business_days_after(asked, REMINDED_AFTER) <= now),
-        (ESCALATED, asked + WAITS_AT_MOST <= now),
-    ]
+def _unanswered(subscription: Subscription) -> Unanswered:
+    def whose_turn() -> tuple[Iterable[User], str]:
+        review = subscription.use_reviews.open().first()
+        decide = reverse("consumption:decide", args=[subscription.pk])
+        return deciders(subscription), review.get_absolute_url() if review else decide
+
+    reminded, escalated = (request_key(subscription, step) for step in LATE)
+    return Unanswered(
+        application=subscription.application,
+        model=subscription.model.slug,
+        what=str(subscription.model),
+        why=subscription.purpose,
+        asked_by=subscription.requested_by,
+        asked_at=subscription.requested_at,
+        url=subscription.get_absolute_url(),
+        kind="subscription",
+        keys=(reminded, escalated),
+        whose_turn=whose_turn,
+    )
 
 
 def deciders(subscription: Subscription) -> QuerySet[User]:
@@ -137,37 +136,6 @@ def deciders(subscription: Subscription) -> QuerySet[User]:
         else User.objects.on_teams([subscription.model.owner_team])
     )
     return people.exclude(pk=subscription.requested_by_id)
-
-
-def _remind(subscription: Subscription, step: str, key: str) -> None:
-    since = f"{subscription.requested_at:%-d %B}"
-    people = set(deciders(subscription))
-    title = f"{subscription.application.team} waits since {since} for {subscription.model}"
-    if step == ESCALATED:
-        people |= set(User.objects.holding("curator"))
-        notify(
-            [subscription.requested_by],
-            "subscription",
-            f"Your request for {subscription.model} was escalated",
-            body=f"Nobody answered since {since}: the marketplace manager was told.",
-            url=subscription.get_absolute_url(),
-            key=f"{key}:asker",
-            model=subscription.model.slug,
-            application=subscription.application.slug,
-        )
-    url = f"/subscriptions/{subscription.pk}/decide/"
-    if review := subscription.use_reviews.open().first():
-        url = review.get_absolute_url()
-    notify(
-        people,
-        "subscription",
-        title,
-        body=subscription.purpose,
-        url=url,
-        key=key,
-        model=subscription.model.slug,
-        application=subscription.application.slug,
-    )
 
 
 def _decided(by: User, review: UseReview, state: str, reason: str) -> UseReview:
