@@ -79,6 +79,21 @@ def uses(budgets: Iterable[Budget], month: date) -> list[Use]:
     ]
 
 
+def of_groups(groups: Iterable[Group], by: str, month: date) -> dict[str, Use]:
+    """{slug: Use} of the budgets of whole sums: the groups that Statement.groups(by) gives of everything they pay. One query."""
+    held = {
+        (_slug(budget), budget.currency): budget
+        for budget in Budget.objects.in_month(month).for_list()
+        if _by(budget) == by
+    }
+    elapsed = _elapsed(month)
+    return {
+        group.slug: _use(held[group.slug, group.currency], group, elapsed)
+        for group in groups
+        if (group.slug, group.currency) in held
+    }
+
+
 @transaction.atomic
 def watch() -> None:
     """Tell of budgets that are nearly or wholly used, stop what a hard one stops, and let go on what may.

@@ -125,7 +125,7 @@ def _measures(evidence: guard.Evidence) -> list[Measure]:
             _of(old.refused, old),
             share_limit,
         ),
-        Measure("Answered within, 95 %", _p95(canary), _p95(old), p95_limit),
+        Measure("95\u00a0% answered within", _p95(canary), _p95(old), p95_limit),
     ]
 
 

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from catalog.results import with_value
+from consumption.budgets import uses as budgets
 from consumption.dashboards import sheets
 from consumption.metering.quota import next_period, period_start
 from consumption.models import ClosedMonth, Dispute, SharedCost, UnitCharging
@@ -57,6 +58,8 @@ def monthly_statement(request: PageRequest) -> HttpResponse:
         return _download(exports[asked](), f"{_export_name(asked)}-{shown.month:%Y-%m}")
     groups = shown.groups(by, **chosen)
     lines = shown.lines_of(groups, **chosen)
+    # else a sum is a part of what the budget's unit, team or cost centre pays
+    is_whole = chosen.keys() <= {by} and (shown.teams is None or by == "team")
     context = {
         "month": shown.month,
         "until": next_period(shown.month),
@@ -68,6 +71,7 @@ def monthly_statement(request: PageRequest) -> HttpResponse:
         ],
         "chosen": chosen,
         "groups": groups,
+        "budgets": budgets.of_groups(groups, by, shown.month) if is_whole else {},
         "sums": _summed(groups),
         "totals": _totals(groups),
         "page_obj": Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page")),
@@ -208,6 +212,7 @@ def finance(request: PageRequest) -> HttpResponse:
         "month": shown.month,
         "months": statement.months(),
         "groups": groups,
+        "budgets": budgets.of_groups(groups, "cost_centre", shown.month),
         "sums": _summed(groups),
         "reconciled": closing.reconciled(shown, groups),
         "closed_months": ClosedMonth.objects.select_related("closed_by").order_by("-month")[:12],

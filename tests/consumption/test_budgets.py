@@ -198,3 +198,17 @@ def test_pages_csv_and_api_say_the_same(months):
     typed = {"team": budget.team.slug, "amount": "70", "from_month": f"{this_month():%Y-%m}"}
     assert client.post(reverse("consumption:new_budget"), typed).status_code == 302
     assert Budget.objects.in_month(this_month()).get().amount_micros == 70 * 10**6
+
+
+def test_the_statement_shows_how_far_whole_sums_are(months):
+    """Finance beside each unit; a team only where the sum is all that the budget counts."""
+    team = factories.mortgage()
+    set_budget(40, unit=team.business_unit)
+    set_budget(20, team=team)
+    url = reverse("consumption:statement")
+    client = Client()
+    client.force_login(factories.finn())
+    assert "25 % of 40.00" in client.get(url).content.decode()
+    client.force_login(factories.maya())
+    assert "of 40.00" not in client.get(url).content.decode(), "her teams' part of the unit"
+    assert "50 % of 20.00" in client.get(url, {"by": "team"}).content.decode()
