@@ -77,6 +77,9 @@ class ApplicationStep(Step):
         teams = self.user.teams()
         own = Application.objects.filter(team__in=teams).order_by("name")
         self.fields["application"].queryset = own  # type: ignore[attr-defined]
+        has_it = Subscription.objects.open().filter(model=self.model)
+        free = own.exclude(pk__in=has_it.values("application"))
+        self.fields["application"].initial = free.values_list("pk", flat=True).first()
         self.fields["team"].queryset = teams  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
