@@ -201,7 +201,10 @@ class VersionEnd(Kind):
 
     def consequence(self, change: ScheduledChange, affected: Affected) -> str:
         calls = quantity(affected.calls, "call,calls")
-        return f"You made {calls} in the last 30 days. The migration guide says what to change."
+        return (
+            f"You made {calls} in the last 30 days. {campaigns.successor_sentence(change.version)} "
+            "The migration guide says what to change."
+        )
 
     def _successor(self, change: ScheduledChange) -> ModelVersion | None:
         number, slug = change.after.get("successor", ""), change.after.get("successor_model", "")
