@@ -101,6 +101,7 @@ KINDS = {
 }
 
 USERS, OWNERS = "the teams that use the model, and who watches it", "the owner team"
+TEAM = "the subscription's team"
 OCCASIONS = tuple(
     Occasion(*row)
     for row in (
@@ -188,16 +189,10 @@ OCCASIONS = tuple(
             "the team of each subscription",
             True,
         ),
-        (
-            "move-scheduled",
-            "move",
-            "a move to another version or plan is scheduled",
-            "the subscription's team",
-            True,
-        ),
+        ("move-scheduled", "move", "a move to another version or plan is scheduled", TEAM, True),
         ("move-made", "move", "it is made", "the subscription's team and the owner team", True),
         ("move-undone", "move", "it is undone", "the subscription's team and the owner team", True),
-        ("move-failed", "move", "it could not be made", "the subscription's team", True),
+        ("move-failed", "move", "it could not be made", TEAM, True),
         ("move-requested", "move", "a team asks for a plan that the owner approves", OWNERS, True),
         (
             "move-reminded",
@@ -217,14 +212,14 @@ OCCASIONS = tuple(
             "examples-passed",
             "version.published",
             "a version answers, for a consumer's examples passed",
-            "the subscription's team",
+            TEAM,
             True,
         ),
         (
             "examples-failed",
             "version.published",
             "a version is held, for an example failed",
-            "the subscription's team",
+            TEAM,
             True,
         ),
         ("examples-failed-owner", "version.published", "the same, without the data", OWNERS, True),
@@ -232,28 +227,28 @@ OCCASIONS = tuple(
             "rollout-began",
             "version.published",
             "an application is among the first that get a minor update",
-            "the subscription's team",
+            TEAM,
             True,
         ),
         (
             "rollout-caught",
             "version.published",
             "such an update reaches an application early, for its version was suspended or is over",
-            "the subscription's team",
+            TEAM,
             True,
         ),
         (
             "rollout-waits",
             "version.rolled_back",
             "nothing answers an application, and such an update may not reach it",
-            "the subscription's team",
+            TEAM,
             True,
         ),
         (
             "rollout-kept",
             "version.rolled_back",
             "such an update is taken back, and its version answers on where nothing else would",
-            "the subscription's team",
+            TEAM,
             True,
         ),
         (

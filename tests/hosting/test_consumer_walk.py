@@ -106,6 +106,7 @@ def subscribed(company):
     page.get_by_role("link", name="Get a key").first.click()
     page.get_by_label("Production").check()
     go_on(page)
+    page.get_by_label("Application", exact=True).select_option("")
     page.get_by_label("New application").fill("Walked desk")
     go_on(page)
     page.get_by_label("Purpose").fill("Check the stated income of mortgage applicants.")
