@@ -102,6 +102,7 @@ KINDS = {
 
 USERS, OWNERS = "the teams that use the model, and who watches it", "the owner team"
 TEAM = "the subscription's team"
+APPLICATION, AFFECTED = "the application's team", "the team of each affected application"
 OCCASIONS = tuple(
     Occasion(*row)
     for row in (
@@ -124,7 +125,7 @@ OCCASIONS = tuple(
             "end-*",
             "version.deprecated",
             "an announced end becomes later, or its brownouts are called off",
-            "the team of each affected application",
+            AFFECTED,
             True,
         ),
         (
@@ -158,23 +159,11 @@ OCCASIONS = tuple(
             "change-announced",
             "change",
             "something is taken away after a notice; the end of a version that the team calls is of the kind version.deprecated",
-            "the team of each affected application",
+            AFFECTED,
             True,
         ),
-        (
-            "change-begun",
-            "change",
-            "the notice has run",
-            "the team of each affected application",
-            True,
-        ),
-        (
-            "change-withdrawn",
-            "change",
-            "an announced change is taken back",
-            "the team of each affected application",
-            True,
-        ),
+        ("change-begun", "change", "the notice has run", AFFECTED, True),
+        ("change-withdrawn", "change", "an announced change is taken back", AFFECTED, True),
         (
             "change-proposed",
             "change",
@@ -346,13 +335,7 @@ OCCASIONS = tuple(
             OWNERS,
             True,
         ),
-        (
-            "subscription-approved",
-            "subscription",
-            "access is granted",
-            "the application's team",
-            True,
-        ),
+        ("subscription-approved", "subscription", "access is granted", APPLICATION, True),
         ("subscription-denied", "subscription", "access is not granted", "who asked"),
         (
             "use-review",
@@ -384,23 +367,11 @@ OCCASIONS = tuple(
             "key-unused",
             "subscription",
             "a key is not used and pauses in 14 days",
-            "the application's team",
+            APPLICATION,
             True,
         ),
-        (
-            "key-paused",
-            "subscription",
-            "a key that nobody used is paused",
-            "the application's team",
-            True,
-        ),
-        (
-            "key-revoked",
-            "subscription",
-            "a key was found elsewhere and ended",
-            "the application's team",
-            True,
-        ),
+        ("key-paused", "subscription", "a key that nobody used is paused", APPLICATION, True),
+        ("key-revoked", "subscription", "a key was found elsewhere and ended", APPLICATION, True),
         (
             "key-ended",
             "security",
@@ -413,13 +384,7 @@ OCCASIONS = tuple(
             "a token ends soon, ended or was found elsewhere",
             "its person, and the team of a team token",
         ),
-        (
-            "quota-*",
-            "quota",
-            "a share of the month's quota is used",
-            "the application's team",
-            True,
-        ),
+        ("quota-*", "quota", "a share of the month's quota is used", APPLICATION, True),
         (
             "statement-closed",
             "cost",
@@ -429,13 +394,7 @@ OCCASIONS = tuple(
         ),
         ("dispute", "cost", "a team disputes a line of its statement", "finance"),
         ("dispute-answered", "cost", "a dispute is answered", "the team that opened it", True),
-        (
-            "budget-stop",
-            "cost",
-            "a used-up hard budget pauses a subscription",
-            "the application's team",
-            True,
-        ),
+        ("budget-stop", "cost", "a used-up hard budget pauses a subscription", APPLICATION, True),
         (
             "budget-*",
             "cost",

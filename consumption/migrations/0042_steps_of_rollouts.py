@@ -17,7 +17,7 @@ FROM consumption_rollout rollout WHERE rollout.id = member.rollout_id AND member
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consumption", "0001_squashed_0040_rollouts")]
+    dependencies = [("consumption", "0041_shared_figures")]
 
     operations = [
         migrations.AlterField(
