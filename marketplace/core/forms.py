@@ -1,6 +1,6 @@
 """How a form page works: show, or run the verb; a refused verb comes back on the form with what was typed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from django import forms
@@ -9,6 +9,7 @@ from django.shortcuts import render
 
 from marketplace.core import json_reader, text
 from marketplace.core.errors import NotAllowed, RuleError
+from marketplace.core.links import Link
 
 
 class LineField(forms.CharField):
@@ -80,3 +81,18 @@ def show(request: HttpRequest, template: str, form: forms.BaseForm, **context: A
     """Render a form page; 422 when what was sent could not be taken."""
     status = 422 if request.method == "POST" else 200
     return render(request, template, {"form": form, **context}, status=status)
+
+
+def show_page(
+    request: HttpRequest,
+    form: forms.BaseForm,
+    *,
+    title: str,
+    act: str,
+    back: str,
+    lead: str = "",
+    trail: Sequence[Link] = (),
+) -> HttpResponse:
+    """A page of one form. act: what its button says; back: where Cancel leads."""
+    words = {"title": title, "lead": lead, "act": act, "back": back, "trail": trail}
+    return show(request, "form_page.html", form, **words)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import Collection, Domain
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show_page, submitted
 from marketplace.core.links import Link
 from marketplace.insights.announcements import actions
 from marketplace.insights.announcements.forms import AnnouncementForm
@@ -52,8 +52,15 @@ def new_announcement(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, "It is a draft. Look at it, then schedule it.")
         return redirect(made)
-    template = "insights/announcements/announcement_form.html"
-    return show(request, template, form, trail=_trail())
+    return show_page(
+        request,
+        form,
+        title="Write an announcement",
+        lead="It becomes a draft that you look at before it is scheduled.",
+        act="Save the draft",
+        back=reverse(LIST),
+        trail=_trail(),
+    )
 
 
 def edit_announcement(request: PageRequest, pk: int) -> HttpResponse:
@@ -65,9 +72,15 @@ def edit_announcement(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, "Saved.")
         return redirect(shown)
-    trail = [*_trail(), Link(shown.title, shown.get_absolute_url())]
-    template = "insights/announcements/announcement_form.html"
-    return show(request, template, form, announcement=shown, trail=trail)
+    return show_page(
+        request,
+        form,
+        title="Change an announcement",
+        lead="It is a draft: nobody reads it yet.",
+        act="Save the draft",
+        back=shown.get_absolute_url(),
+        trail=[*_trail(), Link(shown.title, shown.get_absolute_url())],
+    )
 
 
 @require_POST

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from marketplace.accounts.requests import PageRequest
 from marketplace.core import icalendar
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show_page, submitted
 from marketplace.core.links import Link
 from marketplace.core.spreadsheets import as_cell
 from marketplace.insights.events import actions, calendar_file
@@ -70,7 +70,15 @@ def new_event(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, "It is planned; everybody sees it.")
         return redirect(made)
-    return show(request, "insights/events/event_form.html", form, trail=_trail())
+    return show_page(
+        request,
+        form,
+        title="Plan an event",
+        lead="Everybody sees it at once and may sign up.",
+        act="Save",
+        back=reverse(LIST),
+        trail=_trail(),
+    )
 
 
 def edit_event(request: PageRequest, pk: int) -> HttpResponse:
@@ -82,8 +90,15 @@ def edit_event(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, "Saved. Who comes is told where time or place changed.")
         return redirect(shown)
-    trail = [*_trail(), Link(shown.title, shown.get_absolute_url())]
-    return show(request, "insights/events/event_form.html", form, event=shown, trail=trail)
+    return show_page(
+        request,
+        form,
+        title="Change an event",
+        lead="Who signed up is told where time or place change.",
+        act="Save",
+        back=shown.get_absolute_url(),
+        trail=[*_trail(), Link(shown.title, shown.get_absolute_url())],
+    )
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import RegisteredModel
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_page, submitted
 from marketplace.core.links import Link
 from marketplace.insights.inventory import campaigns, imports
 from marketplace.insights.inventory.forms import CampaignForm, ImportForm, ReasonForm
@@ -109,8 +109,15 @@ def new_publication_campaign(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, "It runs; the owners are told.")
         return redirect(campaign)
-    trail = [*_trail(), Link("Campaigns", reverse(CAMPAIGNS))]
-    return show(request, "insights/inventory/campaign_form.html", form, trail=trail)
+    return show_page(
+        request,
+        form,
+        title="Start a campaign",
+        lead="The owners of the models are told now, and 14, 7 and 1 days before the end. It closes by itself.",
+        act="Start",
+        back=reverse(CAMPAIGNS),
+        trail=[*_trail(), Link("Campaigns", reverse(CAMPAIGNS))],
+    )
 
 
 def publication_campaign(request: PageRequest, pk: int) -> HttpResponse:

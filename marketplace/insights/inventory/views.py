@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from catalog.models import RegisteredModel
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.errors import Invalid
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show_page, submitted
 from marketplace.core.links import Link
 from marketplace.insights.inventory import actions, coverage, csv_file, suggestions
 from marketplace.insights.inventory.filters import ProductionModelPageFilter
@@ -110,7 +110,15 @@ def new_production_model(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, "Added. Look whether it is published already.")
         return redirect(entry)
-    return show(request, "insights/inventory/production_model_form.html", form, trail=_trail())
+    return show_page(
+        request,
+        form,
+        title="Add a production model",
+        lead="A model that runs in production, published or not.",
+        act="Save",
+        back=reverse("insights:inventory"),
+        trail=_trail(),
+    )
 
 
 def edit_production_model(request: PageRequest, pk: int) -> HttpResponse:
@@ -124,9 +132,13 @@ def edit_production_model(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, "Saved.")
         return redirect(entry)
-    trail = [*_trail(), Link(fresh.name, entry.get_absolute_url())]
-    return show(
-        request, "insights/inventory/production_model_form.html", form, entry=entry, trail=trail
+    return show_page(
+        request,
+        form,
+        title=f"Change what is known of {fresh.name}",
+        act="Save",
+        back=entry.get_absolute_url(),
+        trail=[*_trail(), Link(fresh.name, entry.get_absolute_url())],
     )
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show_page, submitted
 from marketplace.core.links import Link
 from marketplace.insights.inventory.forms import ReasonForm
 from marketplace.insights.models import Story, StoryState
@@ -61,7 +61,15 @@ def new_story(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, "It is a draft. Look at it, then submit it.")
         return redirect(made)
-    return show(request, "insights/stories/story_form.html", form, trail=_trail())
+    return show_page(
+        request,
+        form,
+        title="Tell a success story",
+        lead="The quoted person agrees, then a marketplace manager publishes it.",
+        act="Save the draft",
+        back=reverse("insights:stories"),
+        trail=_trail(),
+    )
 
 
 def edit_story(request: PageRequest, pk: int) -> HttpResponse:
@@ -74,8 +82,15 @@ def edit_story(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, "Saved.")
         return redirect(shown)
-    trail = [*_trail(), Link(shown.title, shown.get_absolute_url())]
-    return show(request, "insights/stories/story_form.html", form, story=shown, trail=trail)
+    return show_page(
+        request,
+        form,
+        title="Change a story",
+        lead="Other words of the quote ask its person again.",
+        act="Save the draft",
+        back=shown.get_absolute_url(),
+        trail=[*_trail(), Link(shown.title, shown.get_absolute_url())],
+    )
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from marketplace.accounts.models import Membership, RoleGrant, User
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.errors import BusinessAnswer
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_page, submitted
 from marketplace.core.guard import require
 from marketplace.core.links import Link
 from marketplace.organisation import following, pages
@@ -60,9 +60,8 @@ def new_person(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, f"Added: {made}, who signs in as {made.username}.")
         return redirect("organisation:person", made.pk)
-    return show(
+    return show_page(
         request,
-        "organisation/form.html",
         form,
         title="Add a person",
         lead="They have no right until they are on a team.",
@@ -84,9 +83,8 @@ def change_person(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, "Saved.")
         return redirect("organisation:person", pk)
-    return show(
+    return show_page(
         request,
-        "organisation/form.html",
         form,
         title=f"Facts of {changed}",
         lead=f"They sign in as {changed.username}; that stays.",
@@ -136,9 +134,8 @@ def reactivate(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, f"{back} may sign in again.")
         return redirect("organisation:person", pk)
-    return show(
+    return show_page(
         request,
-        "organisation/form.html",
         form,
         title=f"Reactivate {back}",
         lead="They are on the teams of before. Roles are given anew, by two people; tokens are made anew.",

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 
 from marketplace.accounts.models import Team
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show_page, submitted
 from marketplace.core.guard import require
 from marketplace.core.links import Link
 from marketplace.organisation import pages
@@ -65,9 +65,8 @@ def new_team(request: PageRequest) -> HttpResponse:
     if done:
         messages.success(request, f"Added: {made}.")
         return redirect(made)
-    return show(
+    return show_page(
         request,
-        "organisation/form.html",
         form,
         title="Add a team",
         lead="Rights hang on teams: its people publish, need and use models together.",
@@ -92,9 +91,8 @@ def settings(request: PageRequest, slug: str) -> HttpResponse:
     if done:
         messages.success(request, "Saved.")
         return redirect(changed)
-    return show(
+    return show_page(
         request,
-        "organisation/form.html",
         form,
         title=f"Settings of {changed}",
         lead="Everybody in the company reads these. The address of the page stays, whatever the team is called.",
@@ -114,9 +112,8 @@ def move(request: PageRequest, slug: str) -> HttpResponse:
     if done:
         messages.success(request, f"{made.get_state_display()}: {made}.")
         return redirect(moved)
-    return show(
+    return show_page(
         request,
-        "organisation/form.html",
         form,
         title=f"Move {moved} to another unit",
         lead=f"It belongs to {moved.business_unit}. From the day of the move on its calls are booked to the other unit;"
