@@ -149,6 +149,17 @@ def test_whoever_would_have_done_without_avoids_nothing_and_may_claim():
     assert use.leads_to_claim and use.reason.startswith("would have done without")
 
 
+def test_what_was_said_since_the_count_is_heard():
+    held = ledgers.called(ledgers.held(factories.mortgage(), factories.maya(), counterfactual=""))
+    posting.sweep()
+    assert reason_for(factories.mortgage()) == [unqualified.UNSAID]
+    actions.state_counterfactual(factories.maya(), held, "would_do_without")
+    (use,) = unqualified.uses(factories.cleo())
+    assert use.leads_to_claim
+    assert unqualified.uses(factories.maya()) == [use]
+    assert unqualified.uses(factories.charlie()) == []
+
+
 def test_a_test_system_adds_nothing():
     held = ledgers.held(factories.mortgage(), factories.maya())
     type(held.application).objects.filter(pk=held.application_id).update(environment="test")

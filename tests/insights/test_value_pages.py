@@ -5,16 +5,21 @@ import re
 import subprocess
 import sys
 import zipfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from html import unescape
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from catalog.models import RegisteredModel, SearchRecord
 from consumption.models import SharedCost, UsageHour
+from marketplace.insights.claims import actions as claim_actions
 from marketplace.insights.ledger import actions, headline, posting, quarters
+from marketplace.insights.ledger import views as ledger_views
+from marketplace.insights.metrics import rollup
 from marketplace.insights.models import ReuseEvent, ValueClaim
 from tests import factories
 from tests.api.calls import Api
@@ -72,6 +77,20 @@ def test_a_line_opens_in_place_with_its_sum_and_four_links(line, signed):
     for name in ("line_calls", "line_record", "line_approval"):
         assert f'href="{reverse(f"insights:{name}", args=[line.pk])}"' in page.content.decode()
     assert f'href="{signed.get_absolute_url()}"' in page.content.decode()
+
+
+def test_many_lines_come_in_pages_with_the_opened_one_always_there(line, monkeypatch):
+    monkeypatch.setattr(ledger_views, "LINES", 1)
+    team = factories.team("Insurance Pricing", "Insurance")
+    held = ledgers.held(team, factories.person("petra", team), line.subscription.pinned_version)
+    other = ledgers.swept(ledgers.called(held))
+    cleo = client_of(factories.cleo())
+    first, second = sorted((line, other), key=lambda one: (one.quarter, -one.low))
+    page = cleo.get(of_year(line)).content.decode()
+    assert f'id="line-{first.pk}"' in page and f'id="line-{second.pk}"' not in page
+    assert f'id="line-{second.pk}"' in cleo.get(f"{of_year(line)}&page=2").content.decode()
+    opened = cleo.get(f"{of_year(line)}&line={second.pk}").content.decode()
+    assert opened.count(f'id="line-{second.pk}"') == 1 and "Search before build" in opened
 
 
 def test_each_link_leads_to_its_evidence(line, signed):
@@ -150,6 +169,7 @@ def test_net_value_is_its_parts(line):
 
 def test_an_empty_ledger_says_what_comes_first():
     ledgers.called(ledgers.held(factories.mortgage(), factories.maya()), calls=8, days=15)
+    posting.sweep()
     text = text_of(client_of(factories.cleo()).get(VALUE))
     assert (
         "Nothing qualified yet" in text
@@ -330,6 +350,7 @@ def test_quarters_are_signed_through_the_api(line):
 
 def test_uncounted_uses_through_the_api():
     ledgers.called(ledgers.held(factories.lending(), factories.alice()))
+    posting.sweep()
     (row,) = Api(factories.cleo()).get("uncounted-uses/")
     assert (row["team"], row["why_not"]) == (factories.lending().slug, "its own model")
 
@@ -348,6 +369,11 @@ CLAIM = {
 
 def written(**changed):
     line = ledgers.swept(ledgers.called(ledgers.held(factories.mortgage(), factories.maya())))
+    return claimed(line, **changed)
+
+
+def claimed(line, **changed):
+    """Maya claims on the page what the model of a line brings."""
     client = client_of(factories.maya())
     given = CLAIM | {
         "team": factories.mortgage().pk,
@@ -375,6 +401,48 @@ def test_a_claim_is_counted_only_once_finance_validated_it():
 
 def counted():
     return headline.headline(factories.cleo(), ledgers.today().year).net.claims
+
+
+def built(number, days):
+    """A project that built its model, in production so many days after it began."""
+    record = factories.search_record(title=f"Project {number}")
+    entry = factories.model(name=f"{chr(65 + number) * 5} forecast")
+    factories.published_version(entry)
+    RegisteredModel.objects.filter(pk=entry.pk).update(search_record=record)
+    began = timezone.now() - timedelta(days=days)
+    facts = {"decision": "build", "decided_by": factories.maya(), "sponsor": "The board"}
+    SearchRecord.objects.filter(pk=record.pk).update(
+        state="decided",
+        opened_at=began,
+        decided_at=began,
+        expires_at=began + timedelta(days=400),
+        signature="x",
+        **facts,
+    )
+
+
+def accelerated(line, *, is_independent):
+    """(weeks, acceleration) of a validated claim of 48,000 a year."""
+    claimed(line)
+    claim = claim_actions.confirm_claim(ledgers.hanna(), ValueClaim.objects.latest("pk"))
+    claim_actions.validate_claim(
+        factories.finn(), claim, ledgers.LONG, is_independent=is_independent
+    )
+    return claim.weeks_saved, claim.acceleration
+
+
+def test_what_came_earlier_is_measured_against_the_cohort_that_built():
+    line = ledgers.mortgage_line()
+    began = ledgers.today() - timedelta(days=35)  # the first answered call came 14 days later
+    SearchRecord.objects.update(opened_at=began, decided_at=began)
+    for number, days in enumerate((70, 105, 112, 133)):
+        built(number, days)
+    rollup.count_due(timezone.now())
+    assert accelerated(line, is_independent=True) == (0, 0)  # four are no cohort
+    built(4, 126)
+    rollup.count_due(timezone.now())
+    assert accelerated(line, is_independent=False) == (Decimal(14), 0)  # its cost is avoided, too
+    assert accelerated(line, is_independent=True) == (Decimal(14), Decimal("12923.08"))  # ÷ 52
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import RegisteredModel
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_page, submitted
 from marketplace.core.links import Link
 from marketplace.insights.claims import actions
 from marketplace.insights.ledger import quarters
@@ -61,7 +61,16 @@ def new_claim(request: PageRequest) -> HttpResponse:
             request, "Written: somebody who leads a team of the unit was asked to confirm it."
         )
         return redirect(made)
-    return show(request, "insights/ledger/new_claim.html", form, trail=_trail())
+    return show_page(
+        request,
+        form,
+        title="Claim value",
+        lead="What a model brings in a year beyond what was avoided. Somebody who leads a team of your unit stands for it, then finance"
+        " validates it.",
+        act="Claim it",
+        back=reverse("insights:claims"),
+        trail=_trail(),
+    )
 
 
 def claim(request: PageRequest, pk: int) -> HttpResponse:

@@ -9,6 +9,7 @@ from marketplace.insights.ledger.headline import QuarterSum, Range, UnitSum
 
 HEIGHT, CAPTION = 120, 34  # pixels of the quarters' bars, and of the words below them
 THOUSAND = 1000
+EMPTY_TOP = 100 * THOUSAND  # of the axis of a year without lines
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def range_bar(avoided: Range) -> RangeBar | None:
 def quarter_bars(quarters: Sequence[QuarterSum]) -> Quarters:
     """Bars from zero to what counts, with a whisker to the highest; a quarter may be less than nothing."""
     ends = [float(value) for q in quarters for value in (q.avoided.low, q.avoided.high)]
-    marks = plots.nice_range([0, *ends], 3)
+    marks = plots.nice_range([0, *(ends if any(ends) else [EMPTY_TOP])], 3)
     bottom, top = marks[0], marks[-1] if marks[-1] > marks[0] else marks[0] + 1
 
     def y(value: float | Decimal) -> float:

@@ -101,7 +101,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Headline:
-    """A year. `lines` as for_list(); `is_whole`: everything that the company has, not the reader's own units only."""
+    """A year. `is_whole`: everything that the company has, not the reader's own units only."""
 
     year: int
     since: date
@@ -109,7 +109,6 @@ class Headline:
     avoided: Range
     signed: Decimal
     open: Decimal
-    lines: list[ReuseEvent]
     reuses: int
     reversals: int
     quarters: list[QuarterSum]
@@ -122,14 +121,9 @@ class Headline:
     def validated(self) -> list[ValueClaim]:
         return [claim for claim in self.claims if claim.state == ValueClaim.State.VALIDATED]
 
-    @property
-    def is_cut(self) -> bool:
-        """Are there more lines than the table shows? Sums have them all."""
-        return self.reuses + self.reversals > len(self.lines)
-
 
 def headline(user: User, year: int) -> Headline:
-    """The Headline of a year, at most MOST_LINES lines in its table."""
+    """The Headline of a year."""
     today, firsts = timezone.now().date(), quarters.of_year(year)
     seen = ReuseEvent.objects.visible_to(user).in_year(year)
     groups = _groups(seen)
@@ -143,7 +137,6 @@ def headline(user: User, year: int) -> Headline:
         avoided=avoided,
         signed=_sum([one for one in groups if one.quarter in signed]).low,
         open=_sum([one for one in groups if one.quarter not in signed]).low,
-        lines=list(seen.for_list().order_by("quarter", "kind", "-low", "pk")[:MOST_LINES]),
         reuses=sum(one.count for one in groups if one.kind == LineKind.REUSE),
         reversals=sum(one.count for one in groups if one.kind == LineKind.REVERSAL),
         quarters=[_quarter(first, groups, signed, today) for first in firsts],
@@ -152,6 +145,12 @@ def headline(user: User, year: int) -> Headline:
         net=_net(year, avoided.low, claims, today) if is_whole else None,
         is_whole=is_whole,
     )
+
+
+def lines(user: User, year: int) -> "QuerySet[ReuseEvent]":
+    """The lines of a year that the person sees, as for_list(), in the order of the ledger."""
+    seen = ReuseEvent.objects.visible_to(user).in_year(year)
+    return seen.for_list().order_by("quarter", "kind", "-low", "pk")
 
 
 def _groups(seen: "QuerySet[ReuseEvent]") -> list[Group]:

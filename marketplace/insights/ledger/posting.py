@@ -11,7 +11,7 @@ from django.utils import timezone
 from consumption.models import Application, Subscription, UsageDay
 from marketplace.accounts.models import Membership, Team, User
 from marketplace.audit.actions import record
-from marketplace.insights.ledger import estimate, quarters, rules, sizing
+from marketplace.insights.ledger import estimate, quarters, rules, sizing, uses
 from marketplace.insights.ledger.permissions import can_confirm_line
 from marketplace.insights.ledger.qualification import (
     APPROVED,
@@ -38,9 +38,10 @@ class Swept:
 
 @transaction.atomic
 def sweep() -> Swept:
-    """Post what qualifies, take back what stopped. Does nothing twice; two at once take turns."""
+    """Count who uses what, post what qualifies, take back what stopped. Does nothing twice; two at once take turns."""
     lock()
     today = timezone.now().date()
+    uses.count(today)
     by = User.objects.system(SWEEPER)
     posted = [_post(by, found, today) for found in qualified(today)]
     return Swept([line for line in posted if line], _take_back_stopped(by, today))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -15,7 +16,7 @@ from consumption.models import Subscription
 from marketplace.accounts.models import User
 from marketplace.accounts.requests import PageRequest
 from marketplace.audit.models import AuditEvent
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_page, submitted
 from marketplace.core.links import Link
 from marketplace.core.query import whole_number
 from marketplace.insights.business_case import prefill
@@ -52,10 +53,11 @@ from marketplace.insights.ledger.permissions import (
 from marketplace.insights.models import PublishingEffort, ReuseEvent, SignedQuarter
 
 HISTORY = 50  # acts of a subscription's history
+LINES = 50  # of the ledger on a page
 
 
 def value(request: PageRequest) -> HttpResponse:
-    """What reuse saved in a year, and the ledger behind it; `?line=` opens a line, `?as=csv` its lines."""
+    """What reuse saved in a year, and the ledger behind it in pages; `?line=` opens a line, `?as=csv` has all."""
     year = _year(request)
     if request.GET.get("as") == "csv":
         return _file(
@@ -63,23 +65,33 @@ def value(request: PageRequest) -> HttpResponse:
         )
     shown = headline.headline(request.user, year)
     opened = _opened(request)
+    page = Paginator(headline.lines(request.user, year), LINES).get_page(request.GET.get("page"))
+    is_running = year == headline.running_year()
     context = {
         "shown": shown,
+        "page_obj": page,
         "range": drawing.range_bar(shown.avoided),
         "quarters": drawing.quarter_bars(shown.quarters),
         "units": drawing.unit_bars(shown.units),
         "years": headline.years(request.user),
-        "rows": [(line, words.kind_words(line)) for line in shown.lines],
+        "rows": [(line, words.kind_words(line)) for line in _with_opened(page, opened)],
         "opened": opened,
         "acts": _acts(request.user, opened.line) if opened else {},
         "teams": set(request.user.teams().values_list("slug", flat=True)),
-        "unqualified": unqualified.uses(request.user) if year == headline.running_year() else [],
+        "unqualified": [] if page.has_next() or not is_running else unqualified.uses(request.user),
         "gross": prefill.gross() if shown.is_whole else None,
         "cohorts": cohorts.cohorts(request.user),
         "to_sign": signing.first_unsigned() if can_sign_quarters(request.user) else None,
         "rules": rules,
     }
     return render(request, "insights/ledger/value.html", context)
+
+
+def _with_opened(page: "Page[ReuseEvent]", opened: words.OpenedLine | None) -> list[ReuseEvent]:
+    """The lines of the page; first the opened one where it is on another page."""
+    lines = list(page)
+    is_elsewhere = opened is not None and opened.line.pk not in {line.pk for line in lines}
+    return [opened.line, *lines] if opened and is_elsewhere else lines
 
 
 def _year(request: PageRequest) -> int:
@@ -236,9 +248,16 @@ def state_counterfactual(request: PageRequest, pk: int) -> HttpResponse:
     if done:
         messages.success(request, "Said: it counts from the next nightly sweep on.")
         return redirect("insights:value")
-    trail = [Link("Value", _value_url())]
-    context = {"subscription": subscription, "trail": trail}
-    return show(request, "insights/ledger/counterfactual.html", form, **context)
+    return show_page(
+        request,
+        form,
+        title=f"Without {subscription.model}",
+        lead=f"What would {subscription.application.team} have done? It is said once; somebody who leads in your unit confirms it when"
+        " the use qualifies.",
+        act="Save",
+        back=_value_url(),
+        trail=[Link("Value", _value_url())],
+    )
 
 
 def confirm_line(request: PageRequest, pk: int) -> HttpResponse:

@@ -50,6 +50,7 @@ from marketplace.insights.models.quality import (
 )
 from marketplace.insights.models.spotlight import Spotlight, SpotlightRule, SpotlightState
 from marketplace.insights.models.stories import Story, StoryState
+from marketplace.insights.models.uses import ModelUse
 
 __all__ = [
     "Announcement",
@@ -78,6 +79,7 @@ __all__ = [
     "LineKind",
     "MetricRow",
     "MetricValue",
+    "ModelUse",
     "NamedContributor",
     "ProductionModel",
     "ProductionState",
