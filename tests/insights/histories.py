@@ -46,6 +46,12 @@ class Company:
             )
             for n in range(4)
         ]
+        BusinessUnit.objects.create(
+            name="Gone",
+            slug="gone",
+            name_key="gone",
+            archived_at=NOW - timedelta(days=self.draw.randrange(200)),
+        )
         self.teams = [self.team(n) for n in range(teams)]
         self.members = {
             team.pk: factories.person(f"member-{team.slug}", team) for team in self.teams

@@ -54,7 +54,8 @@ QUERIES = {
       SELECT count(*) FILTER (WHERE has), count(*), count(*) FILTER (WHERE has) FROM (
         SELECT u.id IN (SELECT business_unit_id FROM called) OR u.id IN (
           SELECT t.business_unit_id FROM live JOIN seen ON seen.id = live.model_id JOIN accounts_team t ON t.id = seen.owner_team_id
-        ) AS has FROM accounts_businessunit u) units""",
+        ) AS has FROM accounts_businessunit u
+        WHERE u.archived_at IS NULL OR u.archived_at > %(until)s) units""",
     "search-success": f"""
       SELECT above, below, {SHARE} FROM (
         SELECT count(*) FILTER (WHERE was_clicked) AS above, count(*) AS below FROM catalog_searchlog

@@ -22,7 +22,7 @@ class Gross:
 def assumptions() -> dict[str, Triple]:
     """The usual assumptions for the models of the inventory, and the business units that had no AI before; the usual where unknown."""
     models = ProductionModel.objects.count()
-    units = BusinessUnit.objects.filter(has_ai=False).count()
+    units = BusinessUnit.objects.current().filter(has_ai=False).count()
     return calculator.usual(models or None, units if BusinessUnit.objects.exists() else None)
 
 

@@ -1,6 +1,6 @@
 """What the adoption page draws besides the table of targets: units with AI over time, time to production, who reuses whom, volume.
 
-All of it is read from kept figures and their rows (marketplace.insights.metrics.board).
+All of it is read from kept figures (marketplace.insights.metrics.board).
 """
 
 from collections.abc import Sequence
@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from marketplace.insights.metrics import board
-from marketplace.insights.metrics.integration import LATE
-from marketplace.insights.metrics.value_time import BUILD
-from marketplace.insights.models import MetricRow
+from marketplace.insights.metrics.integration import DOTS, LATE
+from marketplace.insights.models import MetricValue
 
-DOTS = 200  # of one kind that a drawing holds
-NAMED = 5  # of a list that has a page of its own
-MATRIX = 60  # pairs of units
 YEAR = 4  # quarters
 WEEKS = 26
-DAYS_AT, NEXT_AT = 5, 7  # places in the facts of time-to-integrate
 
 
 @dataclass(frozen=True)
@@ -142,31 +137,32 @@ def units_over_time(sight: str) -> UnitsOverTime:
 
 def strip(sight: str) -> Strip:
     """Integrations and projects that were completed in a year, at most DOTS of each."""
-    rows = board.rows_of(board.latest(sight, "time-to-integrate", YEAR))
-    done = list(rows.filter(denominator=1)[:DOTS])
-    projects = board.rows_of(board.latest(sight, "time-to-value"))
-    built = list(projects.filter(facts__3=BUILD)[:DOTS])
-    top = max([row.numerator for row in (*done, *built)], default=0)
+    kept = board.latest(sight, "time-to-integrate", YEAR)
+    done = [dot for value in kept for dot in value.drawn.get("done", [])][:DOTS]
+    projects = board.latest(sight, "time-to-value")
+    built = projects[0].drawn.get("built", []) if projects else []
+    top = max([days for days, *_ in (*done, *built)], default=0)
     top = max(2 * LATE, -(-top // 10) * 10)
-    late, late_count = late_integrations(sight)
+    late, late_count = _late(kept)
     return Strip(top, _dots(done, top), _dots(built, top), late, late_count)
 
 
 def late_integrations(sight: str) -> tuple[list[Late], int]:
     """(those that take longest, how many there are) of the integrations that go on for more than LATE days."""
-    newest = board.latest(sight, "time-to-integrate")
-    rows = board.rows_of(newest).filter(**{"denominator": 0, f"facts__{DAYS_AT}__gt": LATE})
-    found = rows.order_by(f"-facts__{DAYS_AT}", "position")[:NAMED]
-    late = [
-        Late(row.team, row.label, row.url, row.facts[DAYS_AT], row.facts[NEXT_AT]) for row in found
-    ]
-    return late, newest[0].details.get("late", 0) if newest else 0
+    return _late(board.latest(sight, "time-to-integrate"))
+
+
+def _late(kept: Sequence[MetricValue]) -> tuple[list[Late], int]:
+    if not kept:
+        return [], 0
+    newest = kept[0]
+    return [Late(*one) for one in newest.drawn.get("late", [])], newest.details.get("late", 0)
 
 
 def matrix(sight: str) -> list[ReusePair]:
-    """Who reuses whose models in the newest quarter, most calls first; at most MATRIX pairs."""
-    rows = board.rows_of(board.latest(sight, "cross-unit-calls")).filter(numerator__gt=0)
-    return [ReusePair(row.numerator, *row.facts) for row in rows.order_by("-numerator")[:MATRIX]]
+    """Who reuses whose models in the newest quarter, most calls first."""
+    kept = board.latest(sight, "cross-unit-calls")
+    return [ReusePair(*one) for one in kept[0].drawn.get("pairs", [])] if kept else []
 
 
 def volume(sight: str) -> Volume:
@@ -182,16 +178,16 @@ def volume(sight: str) -> Volume:
     return Volume(labels, [calls for _, calls in shown], batch)
 
 
-def _dots(rows: Sequence[MetricRow], top: int) -> list[Dot]:
-    """Side by side where they would lie on each other."""
+def _dots(found: Sequence[tuple[int, str, str]], top: int) -> list[Dot]:
+    """Of (days, team, model), side by side where they would lie on each other."""
     taken: dict[int, int] = {}
     dots = []
-    for row in sorted(rows, key=lambda one: (one.numerator, one.position)):
-        place = round(100 * row.numerator / top)
+    for days, team, model in sorted(found, key=lambda one: one[0]):
+        place = round(100 * days / top)
         level = taken[place] = taken.get(place, -1) + 1
         offset = (level + 1) // 2 * (9 if level % 2 else -9)
-        text = f"{row.team}, {row.label}: {row.numerator} days"
-        dots.append(Dot(100 * row.numerator / top, max(-27, min(27, offset)), text))
+        text = f"{team}, {model}: {days} days"
+        dots.append(Dot(100 * days / top, max(-27, min(27, offset)), text))
     return dots
 
 

@@ -119,7 +119,7 @@ class Board:
 def board(sight: str) -> Board:
     """The Board in one query."""
     kept: dict[str, list[MetricValue]] = {}
-    for value in _values(sight).filter(quarter__gte=_since()).defer("splits"):
+    for value in _values(sight).filter(quarter__gte=_since()).defer("splits", "drawn"):
         kept.setdefault(value.metric, []).append(value)
     newest = max((values[-1].quarter for values in kept.values()), default=None)
     return Board(
@@ -159,7 +159,7 @@ def quarters(metric: Metric, sight: str) -> list[Quarter]:
 
 
 def latest(sight: str, name: str, how_many: int = 1) -> list[MetricValue]:
-    """The newest kept values of a metric with their details, newest first."""
+    """The newest kept values of a metric with their details and what is drawn, newest first."""
     values = MetricValue.objects.filter(metric=name, sight=sight).defer("splits")
     return list(values.order_by("-quarter")[:how_many])
 

@@ -27,6 +27,8 @@ from marketplace.insights.metrics.scope import COMPANY, Scope
 CALLS = 100
 LOOKED_WITHIN = 180  # days before the request
 LATE = 14  # days
+DOTS = 200  # of one kind that a drawing holds
+NAMED = 5  # of a list that has a page of its own
 OPEN_SHARE = 0.2  # of all; from then on the mean alone would flatter
 STEPS = (
     "Discovered",
@@ -180,6 +182,19 @@ def funnel(scope: Scope, rows: Sequence[Row]) -> dict[str, Any]:
     return {"funnel": found}
 
 
+def drawn(rows: Sequence[Row]) -> dict[str, Any]:
+    """`done`: [days, team, model] of completed ones; `late`: [team, model, url, days, next] of those that take longest."""
+    place, next_at = COLUMNS.index("Days"), COLUMNS.index("Next")
+    going_on = [row for row in rows if not row.denominator and int(row.facts[place] or 0) > LATE]
+    longest = sorted(going_on, key=lambda row: -int(row.facts[place] or 0))[:NAMED]
+    return {
+        "done": [[row.numerator, row.team, row.label] for row in rows if row.denominator][:DOTS],
+        "late": [
+            [row.team, row.label, row.url, row.facts[place], row.facts[next_at]] for row in longest
+        ],
+    }
+
+
 def _days(since: Any, until: Any) -> int | None:
     if not since or not until:
         return None
@@ -227,4 +242,5 @@ TIME_TO_INTEGRATE = Metric(
     summary=summary,
     judge=Below(LATE, "day,days"),
     details=funnel,
+    drawn=drawn,
 )

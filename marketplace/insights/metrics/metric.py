@@ -69,6 +69,10 @@ def no_details(scope: Scope, rows: Sequence[Row]) -> dict[str, Any]:
     return {}
 
 
+def nothing_drawn(rows: Sequence[Row]) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Metric:
     """One success metric.
@@ -78,6 +82,8 @@ class Metric:
     numerator            in words; denominator: "" where nothing is divided.
     unit                 "count", "percent", "days", "calls" or "minutes" of the value.
     columns              what the facts of a row are.
+    drawn                what drawings and short lists show of the rows, at most a few hundred plain JSON values: pages read these
+                         instead of sorting all rows.
     """
 
     name: str
@@ -93,6 +99,7 @@ class Metric:
     summary: Summary
     judge: Judge
     details: Callable[[Scope, Sequence[Row]], dict[str, Any]] = no_details
+    drawn: Callable[[Sequence[Row]], dict[str, Any]] = nothing_drawn
 
     def figure(self, scope: Scope, rows: Sequence[Row]) -> Figure:
         """The Figure over all rows, with its details."""

@@ -19,10 +19,11 @@ from marketplace.insights.metrics.metric import (
     counted_of,
     share,
 )
-from marketplace.insights.metrics.scope import Scope
+from marketplace.insights.metrics.scope import Scope, not_before
 from marketplace.insights.metrics.supply import MODEL
 
 UNITS_TARGET = 9
+MATRIX = 60  # pairs of units that are drawn
 
 
 def cross_unit_rows(scope: Scope) -> list[Row]:
@@ -61,14 +62,22 @@ def cross_unit_call_rows(scope: Scope) -> list[Row]:
     return rows
 
 
+def pairs(rows: Sequence[Row]) -> dict[str, Any]:
+    """`pairs`: [calls, publisher, consumer, models, teams] of two units each, most calls first."""
+    crossing = sorted((row for row in rows if row.numerator), key=lambda row: -row.numerator)
+    return {"pairs": [[row.numerator, *row.facts] for row in crossing[:MATRIX]]}
+
+
 def unit_rows(scope: Scope) -> list[Row]:
-    """All units: whether they publish or consume, and the first production use of another's model, ever."""
+    """The units that are not archived: whether they publish or consume, and the first production use of another's model, ever."""
     published = _published_by_unit(scope)
     consumed = dict(
         scope.calls().order_by().values_list("business_unit_id").annotate(calls=Sum("ok"))
     )
     rows = []
-    for unit in BusinessUnit.objects.order_by("name"):
+    for unit in BusinessUnit.objects.filter(not_before(scope.until, "archived_at")).order_by(
+        "name"
+    ):
         publishes, calls = len(published[unit.name]), int(consumed.get(unit.pk, 0))
         before = "yes" if unit.has_ai else "no"
         facts: tuple[Fact, ...] = (publishes, calls, before)
@@ -150,12 +159,13 @@ CROSS_UNIT_CALLS = Metric(
     rows=cross_unit_call_rows,
     summary=share,
     judge=Trend(),
+    drawn=pairs,
 )
 UNITS_WITH_AI = Metric(
     name="units-with-ai",
     title="Units with AI",
-    definition="Business units with a published model at the end of the quarter, or with an answered production call to another team's model in it.",
-    definition_version="1.0",
+    definition="Business units with a published model at the end of the quarter, or with an answered production call to another team's model in it. Units that were archived by then do not count.",
+    definition_version="1.1",
     numerator="Units that publish or consume",
     denominator="Business units",
     unit="count",

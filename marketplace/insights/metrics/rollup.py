@@ -110,6 +110,7 @@ def keep(metric: Metric, scope: Scope, is_final: bool) -> MetricValue:
             "verdict": verdict.state,
             "verdict_text": verdict.text,
             "details": figure.details,
+            "drawn": metric.drawn(rows),
             "splits": {by: _split(metric, rows, by) for by in ("unit", "team")},
             "computed_at": scope.now,
         },

@@ -71,7 +71,7 @@ class Scope:
     def live(self) -> "QuerySet[ModelVersion]":
         """The versions that were published or deprecated at the end, for a day or longer."""
         begun = Q(published_at__lte=self.until - LISTED_AFTER)
-        return self.versions().filter(begun, _not_before(self.until, "retired_at"))
+        return self.versions().filter(begun, not_before(self.until, "retired_at"))
 
     def versions(self) -> "QuerySet[ModelVersion]":
         """All versions of the models that count."""
@@ -105,11 +105,11 @@ class Scope:
         return {pk: Place(name, units[then.get(pk, now)]) for pk, name, now in teams}
 
 
-def _not_before(moment: datetime, field: str) -> Q:
+def not_before(moment: datetime, field: str) -> Q:
     """It had not happened at the moment."""
     return Q(**{field: None}) | Q(**{f"{field}__gt": moment})
 
 
 def not_deprecated(scope: Scope) -> Q:
     """Versions that were published and not deprecated at the end of the scope."""
-    return _not_before(scope.until, "deprecated_at")
+    return not_before(scope.until, "deprecated_at")

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from catalog.models import ModelVersion, RegisteredModel, ReuseDecision, SearchRecord
 from marketplace.insights.metrics.durations import median
+from marketplace.insights.metrics.integration import DOTS
 from marketplace.insights.metrics.metric import Figure, Metric, Row, without_target
 from marketplace.insights.metrics.scope import Scope
 from marketplace.insights.metrics.searching import records_decided
@@ -97,6 +98,12 @@ def summary(rows: Sequence[Row]) -> Figure:
     return Figure(total, len(rows), value, reason, details)
 
 
+def drawn(rows: Sequence[Row]) -> dict[str, Any]:
+    """`built`: [days, team, model] of projects that built."""
+    built = [row for row in rows if row.facts[-1] == BUILD]
+    return {"built": [[row.numerator, row.team, row.label] for row in built[:DOTS]]}
+
+
 def _days(rows: Sequence[Row], cohort: str) -> list[int]:
     return [row.numerator for row in rows if row.facts[-1] == cohort]
 
@@ -114,4 +121,5 @@ TIME_TO_VALUE = Metric(
     rows=rows,
     summary=summary,
     judge=without_target,
+    drawn=drawn,
 )

@@ -10,7 +10,7 @@ class MetricValue(models.Model):
     """One metric over one quarter, as one of two sights (marketplace.insights.metrics.scope). Writer: metrics.rollup.
 
     Once `is_fixed`, the database refuses to change or delete the value and its rows. `splits` are {"unit": […], "team": […]} of
-    [name, numerator, denominator, value, reason], which add up to the whole.
+    [name, numerator, denominator, value, reason], which add up to the whole. `drawn` is Metric.drawn of the rows.
     """
 
     metric = models.SlugField(max_length=40)
@@ -24,6 +24,7 @@ class MetricValue(models.Model):
     verdict = models.CharField(max_length=10)
     verdict_text = models.CharField(max_length=120)
     details: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
+    drawn: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
     splits: "models.JSONField[Any, Any]" = models.JSONField(default=dict)
     computed_at = models.DateTimeField(default=timezone.now)
     is_fixed = models.BooleanField(default=False)

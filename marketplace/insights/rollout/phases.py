@@ -55,7 +55,7 @@ def phases(user: User) -> list[Phase]:
     def metric(name: str, is_met: Callable[[float], bool], target: str) -> Criterion:
         return _of_metric(sight, name, is_met, target)
 
-    units = BusinessUnit.objects.filter(has_ai=True).count()
+    units = BusinessUnit.objects.current().filter(has_ai=True).count()
     return [
         Phase(
             1,
