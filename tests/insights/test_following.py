@@ -6,16 +6,18 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from catalog.models import ModelVersion
+from catalog.models import ModelVersion, RegisteredModel
 from marketplace.core.errors import NotAllowed, RuleError
 from marketplace.insights.digest import weekly
 from marketplace.insights.following.actions import follow, unfollow
 from marketplace.insights.inventory import actions as inventory
+from marketplace.insights.ledger import actions as ledger
 from marketplace.insights.models import Follow, HealthScore, MetricValue, Spotlight
 from marketplace.insights.rollout.phases import phases
 from marketplace.insights.spotlight import actions
 from marketplace.notices.models import Notice
 from tests import adoption, factories
+from tests.insights import ledgers
 
 pytestmark = pytest.mark.django_db
 WEDNESDAY = datetime(2026, 8, 19, 5, 15, tzinfo=UTC)
@@ -123,6 +125,40 @@ def test_three_are_shown_at_most():
         actions.show(factories.rita(), spotlight, WHY)
     with pytest.raises(RuleError):
         actions.show(factories.rita(), shown[3], WHY)
+
+
+def test_the_biggest_saving_is_proposed_once_finance_signed_it_without_its_amount():
+    line = ledgers.mortgage_line()
+    ledgers.called(line.subscription, 1, 1, ledgers.quarters.last_day(line.quarter))
+    actions.sweep(timezone.localdate())
+    assert not Spotlight.objects.filter(rule="saving").exists()
+    with ledgers.after_quarter(line):
+        quarter = ledger.sign_quarter(factories.finn(), line.quarter)
+        actions.sweep(timezone.localdate())
+        actions.sweep(timezone.localdate())
+        spotlight = Spotlight.objects.get(rule="saving")
+        assert spotlight.model == line.model
+        assert spotlight.why == (
+            f"{quarter.name}: the biggest saving that finance signed, at {line.team}"
+        )
+        ledger.reject_line(factories.finn(), line, ledgers.LONG)
+        spotlight.delete()
+        actions.sweep(timezone.localdate())
+        assert not Spotlight.objects.filter(rule="saving").exists()
+
+
+def test_a_model_on_quality_watch_is_in_no_spotlight():
+    version = factories.published_version(factories.model(name="Income check"))
+    spotlight = actions.show(factories.rita(), proposed(version), WHY)
+    waits = adoption.spotlight(factories.published_version(factories.model(name="Churn")).model)
+    assert on_home(factories.maya(), spotlight.why)
+    RegisteredModel.objects.update(quality_watch_since=timezone.localdate())
+    waits.model.refresh_from_db()
+    assert not on_home(factories.maya(), spotlight.why)
+    with pytest.raises(RuleError, match="quality watch"):
+        actions.show(factories.rita(), waits, WHY)
+    Spotlight.objects.all().delete()
+    assert proposed(version) is None
 
 
 # ── Rollout ───────────────────────────────────────────────────────────────

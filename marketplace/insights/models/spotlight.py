@@ -33,9 +33,11 @@ class SpotlightSet(models.QuerySet["Spotlight"]):
         return self if user.has_role("curator", "auditor", "admin") else self.none()
 
     def for_home(self, user: User, today: date) -> Self:
-        """Those that are shown today about models that the person sees."""
-        seen = RegisteredModel.objects.visible_to(user).published().order_by().values("pk")
-        rows = self.filter(state=SpotlightState.SHOWN, until__gte=today, model__in=seen)
+        """Those that are shown today about models that the person sees and that are not on quality watch."""
+        seen = RegisteredModel.objects.visible_to(user).published().filter(quality_watch_since=None)
+        rows = self.filter(
+            state=SpotlightState.SHOWN, until__gte=today, model__in=seen.order_by().values("pk")
+        )
         return rows.select_related("model__owner_team").order_by("-decided_at", "-pk")
 
     def for_list(self) -> Self:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from catalog.models import ModelVersion, RegisteredModel
@@ -60,6 +60,10 @@ def show(by: User, spotlight: Spotlight, reason: str) -> Spotlight:
         raise RuleError(f"{MOST_SHOWN} are shown.", remedy="End one first.")
     if spotlight.model.state != RegisteredModel.State.PUBLISHED:
         raise RuleError(f"{spotlight.model} is not published any more.")
+    if spotlight.model.quality_watch_since:
+        raise RuleError(
+            f"{spotlight.model} is on quality watch.", remedy="Have its late findings mended first."
+        )
     decided = Decided.decision(by, reason)
     transition(spotlight, Spotlight.State.SHOWN, until=today + SHOWN_DAYS, **decided)
     record(by, "spotlight.show", spotlight, reason=reason.strip(), model=spotlight.model.slug)
@@ -94,14 +98,19 @@ def _found(today: date) -> list[Spotlight]:
     return [*_new_and_healthy(today), *_first_reuses(today), *_biggest_saving()]
 
 
+def _presentable() -> "QuerySet[RegisteredModel]":
+    """Published models that are not on quality watch."""
+    found: QuerySet[RegisteredModel] = RegisteredModel.objects.published()
+    return found.filter(quality_watch_since=None)
+
+
 def _new_and_healthy(today: date) -> Iterator[Spotlight]:
     """Models whose first version is at most NEW old, with a health of HEALTHY or more."""
     since = timezone.now() - NEW
     first = ModelVersion.objects.filter(published_at__isnull=False).values("model")
     young = first.annotate(at=Min("published_at")).filter(at__gte=since).order_by()
     healthy = HealthScore.objects.filter(
-        model__in=young.values("model"),
-        model__state=RegisteredModel.State.PUBLISHED,
+        model__in=_presentable().filter(pk__in=young.values("model")),
         score__gte=HEALTHY,
     )
     for health in healthy.select_related("model")[:AT_ONCE]:
@@ -113,12 +122,11 @@ def _first_reuses(today: date) -> Iterator[Spotlight]:
     """Models that a team of another unit was given access to in the last NEW days, and none before."""
     crosses = Subscription.objects.granted().filter(
         ~Q(application__team__business_unit=F("model__owner_team__business_unit")),
-        model__state=RegisteredModel.State.PUBLISHED,
         application__environment="prod",
     )
     first: Any = crosses.values("model").annotate(at=Min("requested_at")).order_by()
     fresh = first.filter(at__gte=timezone.now() - NEW).values("model")
-    models = RegisteredModel.objects.filter(pk__in=fresh)
+    models = _presentable().filter(pk__in=fresh)
     for model in models.order_by("pk")[:AT_ONCE]:
         yield _proposed(
             Spotlight.Rule.REUSE, model, "Used by another business unit for the first time"
@@ -130,7 +138,7 @@ def _biggest_saving() -> Iterator[Spotlight]:
     for quarter in SignedQuarter.objects.order_by("-quarter")[:4]:
         lines = ReuseEvent.objects.standing().filter(quarter=quarter.quarter, low__gt=0)
         line = lines.select_related("model", "team").order_by("-low", "pk").first()
-        if line is not None and line.model.state == RegisteredModel.State.PUBLISHED:
+        if line is not None and _presentable().filter(pk=line.model_id).exists():
             why = f"{quarter.name}: the biggest saving that finance signed, at {line.team}"
             yield _proposed(Spotlight.Rule.SAVING, line.model, why[:200], f":{quarter.name}")
 
