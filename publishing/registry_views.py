@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts.requests import PageRequest
+from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid
 from marketplace.core.forms import show, submitted
 from marketplace.core.problem_json import problem_response
@@ -25,24 +26,33 @@ from publishing.registry.forms import RegistryForm
 
 PAGE = 20
 SHOWN = 10  # imports, deliveries and tokens beside each other
+ACTS = 20
 
 
 @never_cache
 def automation(request: PageRequest) -> HttpResponse:
-    """Tokens that publish, connected registries, the last imports; posting connects one, whose secret is in that answer only."""
+    """Tokens that publish and their last acts, connected registries, the last imports; posting connects one, whose secret is in that answer only."""
     form = RegistryForm(request.POST or None, user=request.user)
     done, made = submitted(request, form, lambda **data: actions.connect(request.user, **data))
     if done:
         return _secret(request, *made, is_new=True)
     tokens = ApiToken.objects.visible_to(request.user).live().for_list()
+    publishing = list(tokens.filter(scopes__contains=[Scope.PUBLISH])[:SHOWN])
     connections = RegistryConnection.objects.visible_to(request.user).for_list()
     imports = RegistryImport.objects.visible_to(request.user).for_list()
     context = {
-        "tokens": tokens.filter(scopes__contains=[Scope.PUBLISH])[:SHOWN],
+        "tokens": publishing,
+        "acts": _acts(publishing),
         "page_obj": Paginator(connections, PAGE).get_page(request.GET.get("page")),
         "imports": imports[:SHOWN],
     }
     return show(request, "publishing/automation.html", form, **context)
+
+
+def _acts(tokens: list[ApiToken]) -> list[tuple[str, AuditEvent]]:
+    """(name of the token, what was done with it), the newest first."""
+    names = {token.kid: token.name for token in tokens}
+    return [(names[act.detail["token"]], act) for act in AuditEvent.objects.by_tokens(names)[:ACTS]]
 
 
 def registry(request: PageRequest, key: UUID) -> HttpResponse:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 
 from marketplace.core.canonical import canonical
@@ -17,6 +18,14 @@ class AuditEventSet(models.QuerySet):
     def visible_to(self, user):
         """One's own acts; the whole record for those who oversee."""
         return self if user.has_role(*SEES_THE_RECORD) else self.filter(actor=user)
+
+    def by_tokens(self, kids):
+        """What was done with one of these tokens, the newest first. The caller may see the tokens."""
+        return (
+            self.filter(detail__has_key="token", detail__token__in=list(kids))
+            .select_related("actor")
+            .order_by("-id")
+        )
 
 
 class AuditEvent(models.Model):
@@ -50,6 +59,12 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["object_type", "object_id"]),
             models.Index(fields=["id"], condition=models.Q(seq=None), name="audit_unsequenced"),
+            models.Index(
+                KeyTransform("token", "detail"),
+                models.F("id").desc(),
+                condition=models.Q(detail__has_key="token"),
+                name="audit_by_token",
+            ),
         ]
 
     def __str__(self):

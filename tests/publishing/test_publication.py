@@ -74,6 +74,13 @@ def acts():
     return AuditEvent.objects.exclude(action="login").count()
 
 
+def automation_of(person):
+    """The page that lists what pipelines did last."""
+    client = Client()
+    client.force_login(person)
+    return client.get("/publish/automation/").content.decode()
+
+
 # ── At an address ─────────────────────────────────────────────────────────
 
 
@@ -146,6 +153,8 @@ class TestAtOnce:
         before = acts()
         again = pipeline.publish(expect=200)
         assert again["id"] == status["id"] and acts() == before
+        assert "version.submit" in automation_of(factories.alice())
+        assert "version.submit" not in automation_of(factories.maya())
 
     def test_what_was_submitted_is_not_changed_by_sending_something_else(self):
         pipeline = Pipeline()
