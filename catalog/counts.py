@@ -7,7 +7,8 @@ seconds, as a transaction may commit after a later one. What only some may see i
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import Max
@@ -23,17 +24,19 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Counts:
-    """`total` models; `by` maps each of COLUMNS to a Counter of its values, without what is empty."""
+    """`total` models; `by` maps each of COLUMNS to a Counter of its values, without what is empty. `written_at`: of `last_written`."""
 
     total: int = 0
     by: dict[str, Counter] = field(
         default_factory=lambda: {column: Counter() for column in COLUMNS}
     )
+    written_at: datetime | None = None
 
     def __add__(self, other):
         return Counts(
             self.total + other.total,
             {column: self.by[column] + other.by[column] for column in COLUMNS},
+            self.written_at,
         )
 
     @property
@@ -88,5 +91,6 @@ def _open():
             everybodys = RegisteredModel.objects.published().filter(
                 visibility=RegisteredModel.Visibility.ENTERPRISE
             )
-            _kept.counts, _kept.written_at, _kept.at = of(everybodys), written_at, time.monotonic()
+            counted = replace(of(everybodys), written_at=written_at)
+            _kept.counts, _kept.written_at, _kept.at = counted, written_at, time.monotonic()
         return _kept.counts

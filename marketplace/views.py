@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from redis import RedisError
 
-from catalog import counts
 from catalog.models import Collection, RegisteredModel
 from consumption import deadlines
 from consumption.models import Subscription
@@ -29,7 +28,7 @@ from marketplace.core import postgres, redis_client
 from marketplace.core import problem_json as answers
 from marketplace.core.problem_types import BY_SLUG, PROBLEM_TYPES
 from marketplace.insights.models import Announcement, CompanyEvent, Spotlight, Story
-from marketplace.insights.start_page import executive, figures, recommendations
+from marketplace.insights.start_page import executive, figures, finance, recommendations
 from marketplace.notices.models import Notice
 from marketplace.organisation.forms import JoinForm
 from marketplace.organisation.models import SEES_PEOPLE, JoinRequest
@@ -61,7 +60,7 @@ def navigation_context(request):
 
 
 def home(request):
-    """What needs the reader and what they hold; search; what fits them, what others take up, what is new. Executives: figures."""
+    """What needs the reader and what they hold; search; what fits them, what others take up, what is new. Executives: figures; finance: those of its books."""
     user = request.user
     held = list(Subscription.objects.held_by(user).going_on().for_list())
     due = deadlines.for_person(user, held)
@@ -77,9 +76,11 @@ def home(request):
     models = RegisteredModel.objects.visible_to(user).published()
     newest = models.for_list().order_by(F("last_published_at").desc(nulls_last=True), "id")
     for_you = recommendations.for_person(user, user.roles(), models)
+    story = figures.story(user)
     context = {
-        "counts": counts.seen_by(user),
+        "counts": story.counts,
         **_newcomer(user),
+        "books": finance.books(user) if user.has_role(finance.ROLE) else None,
         "for_you": for_you,
         "trending": recommendations.trending(models, besides=for_you),
         "recent": newest[:SHOWN],
@@ -87,7 +88,7 @@ def home(request):
         "deadlines": due,
         "held": holdings.held(held, due),
         **_told(user),
-        "story": figures.story(user),
+        "story": story,
         "setup": setup_progress(),
     }
     return render(request, "home.html", context)

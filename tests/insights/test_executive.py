@@ -1,13 +1,13 @@
-"""The start page of an executive: figures, and what is stuck, instead of what a consumer needs."""
+"""The start pages of an executive (figures, and what is stuck, instead of what a consumer needs) and of finance."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from consumption.models import Plan, Subscription
+from consumption.models import ClosedMonth, Plan, Subscription
 from governance.models import Review
 from marketplace.insights.metrics import rollup
 from marketplace.insights.metrics.scope import COMPANY, OPEN
@@ -29,6 +29,20 @@ def test_only_executives_start_with_figures():
     assert "What the marketplace brings" not in home(factories.maya())
 
 
+def test_finance_reads_the_value_and_the_closed_months_beside_what_waits():
+    ClosedMonth.objects.create(
+        month=date(2026, 3, 1),
+        closed_by=factories.finn(),
+        line_count=2,
+        totals={"USD": {"charged": "1453.94", "shown": "3.00"}},
+        reconciled={},
+        sha256="0" * 64,
+    )
+    page = home(factories.finn())
+    assert "March 2026" in page and "1,453.94" in page and "What reuse saved in" in page
+    assert "Closed months" not in home(factories.maya())
+
+
 def test_before_the_first_count_it_says_so():
     page = home(factories.cleo())
     assert "the first count is still to come" in page and "Nothing waits for too long" in page
@@ -45,6 +59,8 @@ def test_targets_that_are_missed_lead_to_their_rows():
     rollup.count_due(timezone.now() + timedelta(days=2))
     page = home(factories.cleo())
     assert "Behind by 9 models" in page
+    assert "missed or behind. Models that everyone in the company may see." in page
+    assert "All business units and all models." in page
     assert reverse("insights:metric", args=["published-models"]) in page
     assert "1 of 2" in page
 
@@ -70,3 +86,10 @@ def test_what_is_stuck():
     page = home(factories.cleo())
     assert "1 integration has been open for more than 14 days" in page
     assert "1 request for access has waited" in page
+
+
+def test_the_support_desk_looks_at_the_tables_of_value():
+    client = Client()
+    client.force_login(factories.root())
+    for table in ("reuseevent", "valueclaim", "metricvalue", "curationitem", "productionmodel"):
+        assert client.get(f"/admin/insights/{table}/").status_code == 200

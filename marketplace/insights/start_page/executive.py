@@ -15,7 +15,7 @@ from marketplace.insights.ledger.headline import Headline, headline, running_yea
 from marketplace.insights.metrics import adoption, board
 from marketplace.insights.metrics.adoption import Late, UnitsOverTime
 from marketplace.insights.metrics.board import Board, Line
-from marketplace.insights.metrics.scope import Scope, sight_of
+from marketplace.insights.metrics.scope import SIGHTS, Scope, sight_of
 from marketplace.insights.quarters import Quarter
 from marketplace.insights.start_page import figures
 from marketplace.insights.start_page.figures import Inventory
@@ -40,9 +40,11 @@ class Stuck:
 
 @dataclass(frozen=True)
 class Overview:
-    """The executive's page. `value` is the year's, of what the person may see; `units_line` is None before the first count."""
+    """The executive's page. `value` is the year's, of what the person may see; `sight`: the models that all other figures are about, in
+    words; `units_line` is None before the first count."""
 
     value: Headline
+    sight: str
     board: Board
     units: UnitsOverTime
     units_line: Line | None
@@ -56,6 +58,7 @@ def overview(reader: User) -> Overview:
     shown = board.board(sight)
     return Overview(
         headline(reader, running_year()),
+        SIGHTS[sight],
         shown,
         adoption.units_over_time(sight),
         shown.line("units-with-ai"),

@@ -28,12 +28,16 @@ class Calls:
 
 @dataclass(frozen=True)
 class Story:
-    """The figures of the start page: published models, teams that call them, units with AI, calls in 30 days."""
+    """The figures of the start page: the published models, teams that call them, units with AI, calls in 30 days."""
 
-    models: int
+    counts: counts.Counts
     teams: int
     units: int
     calls_30d: int
+
+    @property
+    def models(self):
+        return self.counts.total
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,21 @@ class Inventory:
 
 def story(user):
     """The Story of the models that a person may see. What is counted from usage is at most KEPT_S seconds old."""
-    counted, calls = counts.seen_by(user), _shared("calls", user, _count_calls)
+    counted = counts.seen_by(user)
+    calls = _shared("calls", user, counted.written_at, _count_calls)
     publishing = counted.by["owner_team__business_unit_id"].keys()
-    return Story(counted.total, calls.teams, len(publishing | calls.units), calls.number)
+    return Story(counted, calls.teams, len(publishing | calls.units), calls.number)
 
 
-def _shared(name, user, count):
-    """`count(models that the person may see)`, shared by all who see the same, and at most KEPT_S seconds old."""
+def _shared(name, user, written_at, count):
+    """`count(models that the person may see)`, shared by all who see the same until a listing is written, and at most KEPT_S seconds old."""
     seen = RegisteredModel.objects.visible_to(user)
     sight = (
         "everything"
         if sees_everything(user)
         else digest(sorted(seen.not_open().order_by().values_list("pk", flat=True)))
     )
-    key = f"insights:{name}:{sight}:{counts.last_written()}".replace(" ", "T")
+    key = f"insights:{name}:{sight}:{written_at}".replace(" ", "T")
     return cache.get_or_set(key, lambda: count(seen), KEPT_S)
 
 
