@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion
 from consumption.models import Discussion, Move, UsageDay
+from governance.models import Decision
 from hosting.models import Incident
+from marketplace.accounts.models import Membership
 from marketplace.insights.contributions import actions
 from marketplace.insights.contributions.board import MODEL_CAP, board, name_of
 from marketplace.insights.quarters import Quarter
@@ -149,6 +151,25 @@ def test_the_board_is_what_independent_sql_counts():
         )
     expected = {factories.lending().pk: 10 + 5 + 3 - 5, factories.mortgage().pk: 2}
     assert by_board() == by_sql() == expected
+
+
+def test_an_independent_evaluation_counts_for_the_team_that_the_evaluator_was_on_then():
+    version = factories.published_version(factories.model(name="Income check"), tier="medium")
+    decision = Decision.objects.get(review__version=version, review__kind="evaluation")
+    Membership.objects.filter(user=decision.by).update(left_at=timezone.now())
+    factories.person(decision.by.username, factories.mortgage())
+    running = Quarter.of(decision.at.date())
+    found = {one.team: one.by_term for one in board(factories.vera(), running).teams}
+    assert found[factories.head_office()] == {"evaluations": 2}
+    assert factories.mortgage() not in found
+    actions.be_named(decision.by, True)
+    (person,) = board(factories.vera(), running).people
+    assert (person.person, person.points) == (decision.by, 2)
+    Membership.objects.filter(user=decision.by, team=factories.head_office()).update(
+        team=version.model.owner_team, joined_at=decision.at - timedelta(days=1), left_at=None
+    )
+    teams = board(factories.vera(), running).teams
+    assert all("evaluations" not in one.by_term for one in teams)
 
 
 def test_one_model_earns_at_most_its_cap():

@@ -4,10 +4,12 @@ import pytest
 from django.test import Client
 
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.insights.ledger import actions as ledger
 from marketplace.insights.models import Story
 from marketplace.insights.stories import actions
 from marketplace.notices.models import Notice
 from tests import adoption, factories
+from tests.insights import ledgers
 
 pytestmark = pytest.mark.django_db
 WHY = "It is true, and short enough to read."
@@ -108,3 +110,21 @@ def test_a_story_about_a_hidden_model_is_hidden():
     client = Client()
     client.force_login(factories.charlie())
     assert client.get("/api/v1/stories/").json()["results"] == []
+
+
+def test_a_story_shows_its_line_of_the_ledger_once_finance_signed_it_and_while_it_stands():
+    line = ledgers.mortgage_line()
+    with pytest.raises(Invalid):
+        adoption.story(line.subscription, lines=[line])
+    ledgers.called(line.subscription, 1, 1, ledgers.quarters.last_day(line.quarter))
+    with ledgers.after_quarter(line):
+        ledger.sign_quarter(factories.finn(), line.quarter)
+        story = adoption.published_story(line.subscription, factories.maya(), lines=[line])
+        client = Client()
+        client.force_login(factories.charlie())
+        assert "131,000" in client.get(story.get_absolute_url()).content.decode()
+        (figure,) = client.get(f"/api/v1/stories/{story.pk}/").json()["figures"]
+        assert (figure["id"], figure["low"]) == (line.pk, "131000.00")
+        ledger.reject_line(factories.finn(), line, ledgers.LONG)
+        assert "131,000" not in client.get(story.get_absolute_url()).content.decode()
+        assert client.get(f"/api/v1/stories/{story.pk}/").json()["figures"] == []
