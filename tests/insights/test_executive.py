@@ -86,10 +86,3 @@ def test_what_is_stuck():
     page = home(factories.cleo())
     assert "1 integration has been open for more than 14 days" in page
     assert "1 request for access has waited" in page
-
-
-def test_the_support_desk_looks_at_the_tables_of_value():
-    client = Client()
-    client.force_login(factories.root())
-    for table in ("reuseevent", "valueclaim", "metricvalue", "curationitem", "productionmodel"):
-        assert client.get(f"/admin/insights/{table}/").status_code == 200
