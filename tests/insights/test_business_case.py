@@ -29,6 +29,7 @@ def test_the_gross_formula():
     case = calculator.work_out(calculator.usual(34, 5))
     assert calculator.gross(34, 22) == pytest.approx(1_196_800)
     assert case.gross == pytest.approx(1_196_800)
+    assert calculator.few_duplicates(calculator.usual()) == (250_000, 1_000_000)
 
 
 def test_the_company_of_the_story_hardly_pays():

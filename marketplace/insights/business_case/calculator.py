@@ -70,6 +70,7 @@ ASSUMPTIONS = (
 )
 BY_NAME = {assumption.name: assumption for assumption in ASSUMPTIONS}
 GROSS_COST = 160_000.0  # of a duplicate, in the gross formula
+FEW = 5  # duplicates, as people talk of them
 Assumed = Mapping[str, Triple]
 
 
@@ -157,6 +158,11 @@ def problems(assumed: Assumed) -> dict[str, str]:
 def gross(models: float, duplication_percent: float, cost: float = GROSS_COST) -> float:
     """What all duplicates together cost to build, USD, once: a stock, not a saving."""
     return models * duplication_percent / 100 * cost
+
+
+def few_duplicates(assumed: Assumed) -> tuple[float, float]:
+    """What FEW duplicates cost to build at the low and the high cost of one, USD."""
+    return FEW * assumed["cost"].low, FEW * assumed["cost"].high
 
 
 def work_out(assumed: Assumed) -> Case:

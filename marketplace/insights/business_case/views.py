@@ -75,6 +75,8 @@ def _page(
         "may_change": saved is not None and actions.can_change_case(request.user, saved),
         "cases": BusinessCase.objects.visible_to(request.user).select_related("owner")[:MOST_CASES],
         "gross_cost": calculator.GROSS_COST,
+        "duplicates": assumed["models"].likely * assumed["duplication"].likely / 100,
+        "few": (calculator.FEW, *calculator.few_duplicates(assumed)),
         "query": urlencode(form.cleaned_data) if is_typed else "",
         "draws": calculator.DRAWS,
         "years": calculator.YEARS,
