@@ -35,13 +35,13 @@ def test_the_gross_formula():
 def test_the_company_of_the_story_hardly_pays():
     case = calculator.work_out(calculator.usual(34, 5))
     assert thousands(case) == (-15, 67, 167)
-    assert case.pays_first_year < 0.005
+    assert round(case.pays_first_year, 3) == 0.004
     assert case.verdict.startswith("It does not pay back")
 
 
 def test_a_larger_portfolio_pays():
     case = calculator.work_out(calculator.usual(150, 12))
-    assert thousands(case) == pytest.approx((452, 756, 1160), rel=0.006)
+    assert thousands(case)[:2] == (452, 756) and round(case.net.p90 / 1e6, 2) == 1.16
     assert round(100 * case.pays_first_year) == 97
     assert case.verdict == "It pays, likely within the first year."
 
