@@ -269,12 +269,12 @@ def interval_chart(
     said: str = "",
     row: int = ROW,
     plain: bool = False,
-    ends: str = "",
+    between: str = "",
 ) -> dict[str, Any]:
     """A dot and its interval for each plots.Span, below each other. `name` tells charts of one title apart.
 
     `reference` draws a dashed line that `said` names; `plain`: single values, which have no interval.
-    `ends`: what the intervals are, in words, where they are not 95 % intervals over rows; they are then written instead of the values.
+    `between`: what the intervals are, in words, where they are not 95 % intervals over rows; they are then written instead of the values.
     """
     ends = [end for s in spans for end in (s.value, s.low, s.high) if end is not None]
     marks = plots.nice_range(ends if reference is None else [*ends, reference])
@@ -283,7 +283,7 @@ def interval_chart(
     return {
         "title": title,
         "plain": plain,
-        "ends": ends,
+        "between": between,
         "key": f"chart-{slugify(f'{title} {name}')}",
         "spans": spans,
         "whiskers": plots.whiskers(spans, left, right, row),

@@ -32,9 +32,9 @@ class TeamPoints:
         return sum(self.by_term.values()) + self.lost
 
     @property
-    def cells(self) -> list[int]:
-        """Points in the order of FORMULA."""
-        return [self.by_term.get(term.name, 0) for term in FORMULA]
+    def cells(self) -> list[tuple[str, int]]:
+        """(name of the term, points) in the order of FORMULA."""
+        return [(term.name, self.by_term.get(term.name, 0)) for term in FORMULA]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ from marketplace.insights.models import PublishingEffort, ReuseEvent, SignedQuar
 
 HISTORY = 50  # acts of a subscription's history
 LINES = 50  # of the ledger on a page
+USES = 8  # that count nothing, until all are asked for
 
 
 def value(request: PageRequest) -> HttpResponse:
@@ -78,13 +79,20 @@ def value(request: PageRequest) -> HttpResponse:
         "opened": opened,
         "acts": _acts(request.user, opened.line) if opened else {},
         "teams": set(request.user.teams().values_list("slug", flat=True)),
-        "unqualified": [] if page.has_next() or not is_running else unqualified.uses(request.user),
+        **_uncounted(request, is_shown=is_running and not page.has_next()),
         "gross": prefill.gross() if shown.is_whole else None,
         "cohorts": cohorts.cohorts(request.user),
         "to_sign": signing.first_unsigned() if can_sign_quarters(request.user) else None,
         "rules": rules,
     }
     return render(request, "insights/ledger/value.html", context)
+
+
+def _uncounted(request: PageRequest, *, is_shown: bool) -> dict[str, Any]:
+    """The uses that count nothing below the last line of the running year: the first USES, with `?uses=all` all."""
+    found = unqualified.uses(request.user) if is_shown else []
+    shown = found if request.GET.get("uses") == "all" else found[:USES]
+    return {"unqualified": shown, "more_uses": len(found) - len(shown)}
 
 
 def _with_opened(page: "Page[ReuseEvent]", opened: words.OpenedLine | None) -> list[ReuseEvent]:
