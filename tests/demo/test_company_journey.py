@@ -1,5 +1,6 @@
 """The demo company's versions go the real way: the verbs decide, the story only says who calls them and when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -195,7 +196,7 @@ def test_a_later_version_declares_what_its_contract_needs(slug, bump):
     assert later.state != ModelVersion.State.CHANGES_REQUESTED
 
 
-def test_consumers_subscribe_once_a_version_is_live_and_have_a_past():
+def test_consumers_subscribe_once_a_version_is_live_and_have_a_past(monkeypatch):
     version = hosted(built("call-volume-forecast"))
     assert version.state == ModelVersion.State.PUBLISHED
     use = next(one for one in consumers.USES if one.slug == "call-volume-forecast")
@@ -211,6 +212,13 @@ def test_consumers_subscribe_once_a_version_is_live_and_have_a_past():
     version.model.refresh_from_db()
     assert version.model.rating_count == 1 and Need.objects.count() == 2
     assert SearchRecord.objects.get().is_open  # income verification is not built here
+    told = replace(voices.ANSWERED, slug="call-volume-forecast")
+    monkeypatch.setattr(voices, "ANSWERED", told)
+    for _ in range(2):
+        voices.build_voices()
+    need = Need.objects.get(title=told.title)
+    assert (need.stage, need.model, need.budget) == ("published", version.model, told.budget)
+    assert need.supports.count() == 2 and Need.objects.count() == 3
 
 
 def test_the_company_is_never_built_outside_the_demo(settings):

@@ -101,6 +101,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     savings.keep_ledger()
     telling.tell()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
+    voices.decide_conflict()
     schedule.plan()  # the desk has its reviews, findings and gaps before the first night
     sweep.sweep()
     discoveries.build_discoveries()

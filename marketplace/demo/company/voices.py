@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from catalog import collection_actions, need_actions, search_record_actions
 from catalog.models import Collection, Need, RegisteredModel, SearchRecord
 from consumption import actions
 from consumption.models import Discussion, Rating
 from consumption.models.ratings import LEAST_CALLS
+from governance.actions import same_purpose
+from governance.models import SamePurposeCase
 from marketplace.accounts.models import Team
 
 from . import clock
@@ -102,6 +106,46 @@ NEEDS = (
         (),
     ),
 )
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A need that a team was commissioned to meet, and the model that met it; days ago of each step."""
+
+    slug: str
+    by: str
+    team: str
+    title: str
+    text: str
+    worth: int
+    joined: tuple[str, str, int]
+    built_by: str
+    budget: int
+    reason: str
+    opened: int = 128
+    commissioned: int = 121
+    ready_by: int = 80
+    met: int = 89
+
+
+ANSWERED = Answered(
+    "complaint-routing",
+    "ursula",
+    "contact-centre",
+    "Letters that reach the desk that can settle them",
+    "Every fourth complaint is passed on twice before somebody can settle it. We need the right desk from the text of the letter.",
+    140_000,
+    ("zoe", "cards-servicing", 80_000),
+    "customer-insight",
+    120_000,
+    "Two units lose a day on every misrouted letter; Customer Insight has the texts and the people.",
+)
+# (pair of models, how each is to be used): a conflict that was decided.
+DECIDED = (
+    ("client-attrition", "retail-customer-churn"),
+    "Private clients leave with their adviser and assets that move over months; retail customers stop using an account. The retail model"
+    " ranked private clients worse when it was tried. Wealth takes the one, all others the other.",
+)
 # (who, application, model, kind, title, text, days ago, (who, what it becomes, words) or None).
 DISCUSSIONS = (
     (
@@ -171,7 +215,7 @@ WHY = "It verifies stated income from account credits, was measured by the marke
 
 def build_voices() -> None:
     """Write what people said, unless it is there."""
-    for build in (_search, _needs, _ratings, _discussions, _collections):
+    for build in (_search, _needs, _answered, _ratings, _discussions, _collections):
         with transaction.atomic():
             build()
 
@@ -207,6 +251,49 @@ def _needs() -> None:
             for other, their, worth in joined:
                 theirs = Team.objects.get(slug=their)
                 need_actions.join_need(person(other), need, team=theirs, value_a_year=worth)
+
+
+def _answered() -> None:
+    """A gap from the first word to the model: said, joined, commissioned for a budget, published."""
+    told = ANSWERED
+    model = RegisteredModel.objects.published().filter(slug=told.slug).first()
+    if model is None or Need.objects.filter(title=told.title).exists():
+        return
+    with clock.at(clock.ago(days=told.opened)):
+        need = need_actions.open_need(
+            person(told.by),
+            team=Team.objects.get(slug=told.team),
+            title=told.title,
+            text=told.text,
+            value_a_year=told.worth,
+        )
+        other, their, worth = told.joined
+        theirs = Team.objects.get(slug=their)
+        need_actions.join_need(person(other), need, team=theirs, value_a_year=worth)
+    with clock.at(clock.ago(days=told.commissioned)):
+        need_actions.triage(person("mona"), need)
+        need_actions.commission(
+            person("mona"),
+            need,
+            team=Team.objects.get(slug=told.built_by),
+            reason=told.reason,
+            budget=told.budget,
+            ready_by=timezone.localdate() + timedelta(days=told.commissioned - told.ready_by),
+        )
+    with clock.at(clock.ago(days=told.met)):
+        need_actions.link_model(model.owner, need, model)
+
+
+def decide_conflict() -> None:
+    """Say what each of two models for one purpose is for; when the night's comparison has found them."""
+    slugs, rationale = DECIDED
+    same_purpose.find_cases()
+    case = SamePurposeCase.objects.filter(
+        first__slug__in=slugs, second__slug__in=slugs, state=SamePurposeCase.State.OPEN
+    ).first()
+    if case is not None:
+        segmented = SamePurposeCase.State.SEGMENTED
+        same_purpose.decide_case(person("mona"), case, state=segmented, rationale=rationale)
 
 
 def _ratings() -> None:
