@@ -106,10 +106,10 @@ def consumers(made: Catalog, keys: int) -> int:
         for n in range(max(len(made.teams), keys // 10))
     )
     live = [version for version in made.newest if version.state in LIVE]
+    each = -(-keys // len(applications))  # models that one application holds, side by side
     pairs = (
-        (applications[n % len(applications)], live[(n // len(applications) + n) % len(live)])
-        for n in range(keys)
-    )
+        (applications[n // each], live[n % len(live)]) for n in range(keys)
+    )  # distinct at every size, as long as there are `each` live models
     held = insert_all(
         Subscription(
             application=app,
