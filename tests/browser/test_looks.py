@@ -217,6 +217,7 @@ def addresses():
             factories.policy_change().get_absolute_url(),
         ],
         "cleo": ["/"],
+        "finn": ["/"],
         "gus": ["/policies/review_matrix/propose/"],
         "ada": organisation(entry.owner_team),
         "mira": unreviewed(),
