@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -24,6 +25,7 @@ from publishing.models import MigrationMessage
 TEAMS_CAP = 10  # active teams that one model earns points for
 ACTIVE_DAYS = 3  # with an answered production call
 SEVERE = timedelta(minutes=30)  # an incident that lasts as long is severe
+KEPT_S = 600  # usage of a quarter, in this process
 
 
 @dataclass(frozen=True)
@@ -70,29 +72,28 @@ def new_models(seen: "QuerySet[RegisteredModel]", quarter: Quarter) -> Iterator[
 
 def active_teams(seen: "QuerySet[RegisteredModel]", quarter: Quarter) -> Iterator[Contribution]:
     """Other teams with answered production calls on ACTIVE_DAYS days or more, at most TEAMS_CAP for a model."""
-    used = (
-        UsageDay.objects.filter(
-            day__gte=quarter.start,
-            day__lt=quarter.end,
-            ok__gt=0,
-            version__model__in=_ids(seen),
-            subscription__application__environment=Application.Environment.PROD,
-        )
-        .exclude(team=F("version__model__owner_team"))
-        .values("version__model", "team", "team__name")
-        .annotate(days=Count("day", distinct=True))
-        .filter(days__gte=ACTIVE_DAYS)
-        .order_by("version__model", "team__name")
-    )
-    models = {
-        model.pk: model for model in seen.filter(pk__in={row["version__model"] for row in used})
-    }
+    key = f"insights:active-teams:{quarter.start}"
+    used: list[tuple[int, str]] = cache.get_or_set(key, lambda: _used(quarter), KEPT_S) or []
+    shown = seen.filter(pk__in={pk for pk, _ in used}).only("slug", "name", "owner_team")
+    models = {model.pk: model for model in shown}
     counted: dict[int, int] = {}
-    for row in used:
-        model = models[row["version__model"]]
-        counted[model.pk] = counted.get(model.pk, 0) + 1
-        if counted[model.pk] <= TEAMS_CAP:
-            yield _of_model("teams", 5, model, f"{model}: {row['team__name']} calls it")
+    for pk, team in used:
+        counted[pk] = counted.get(pk, 0) + 1
+        if pk in models and counted[pk] <= TEAMS_CAP:
+            yield _of_model("teams", 5, models[pk], f"{models[pk]}: {team} calls it")
+
+
+def _used(quarter: Quarter) -> list[tuple[int, str]]:
+    """(model id, name of a team that was active on it) of all models; a quarter of usage, so kept for KEPT_S."""
+    days = UsageDay.objects.filter(
+        day__gte=quarter.start,
+        day__lt=quarter.end,
+        ok__gt=0,
+        subscription__application__environment=Application.Environment.PROD,
+    ).exclude(team=F("version__model__owner_team"))
+    pairs = days.order_by().values_list("version__model", "team__name")
+    active = pairs.annotate(days=Count("day", distinct=True)).filter(days__gte=ACTIVE_DAYS)
+    return sorted((model, team) for model, team, _ in active)
 
 
 def supported_moves(seen: "QuerySet[RegisteredModel]", quarter: Quarter) -> Iterator[Contribution]:

@@ -1,6 +1,7 @@
 """The contribution board, and the rows behind a team's points."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -13,6 +14,8 @@ from marketplace.insights.contributions.board import board, name_of, quarter_of,
 from marketplace.insights.models import NamedContributor
 from marketplace.insights.quarters import Quarter
 
+TEAMS = 50  # on a page
+
 
 def contributions(request: PageRequest) -> HttpResponse:
     """The board of a quarter (`?quarter=2026-Q3`). POST: be named, or not."""
@@ -22,8 +25,10 @@ def contributions(request: PageRequest) -> HttpResponse:
         return redirect("insights:contributions")
     running = Quarter.of(timezone.localdate())
     quarter = quarter_of(request.GET.get("quarter", "")[:20], running)
+    shown = board(request.user, quarter)
     context = {
-        "board": board(request.user, quarter),
+        "board": shown,
+        "page_obj": Paginator(shown.teams, TEAMS).get_page(request.GET.get("page")),
         "quarter": name_of(quarter),
         "quarters": [
             Tab(str(one), f"?quarter={name_of(one)}", one == quarter) for one in quarters(running)
