@@ -25,5 +25,5 @@ $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consumption", "0001_squashed_0040_rollouts")]
+    dependencies = [("consumption", "0041_shared_figures")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
