@@ -25,5 +25,5 @@ $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consumption", "0041_shared_figures")]
+    dependencies = [("consumption", "0042_steps_of_rollouts")]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
