@@ -1,6 +1,6 @@
 """Forms of batch evaluations: bring a file, say what its columns are, read it another way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -86,15 +86,26 @@ class UploadForm(forms.Form):
         label="Rows and answers", choices=KEEP, coerce=int, widget=forms.RadioSelect, initial=7
     )
 
-    def __init__(self, *args: Any, user: User, model: RegisteredModel | None, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        user: User,
+        model: RegisteredModel | None,
+        picked: Sequence[ModelVersion] = (),
+        **kwargs: Any,
+    ):
+        """`picked`: versions to compare, which are ticked; the first one is what the others are compared with."""
         super().__init__(*args, **kwargs)
         self.user, self.model = user, model
-        shown = offered(user, model)
+        others = offered(user, model or (picked[0].model if picked else None))
+        shown = list(dict.fromkeys([*picked, *others]))
         self.fields["team"].queryset = user.teams()  # type: ignore[attr-defined]
         versions: Any = self.fields["versions"]
         versions.queryset = can_answer(user)
         versions.widget.choices = [(version.pk, str(version)) for version in shown]
-        if model is not None and shown and not self.is_bound:
+        if picked and not self.is_bound:
+            self.initial["versions"] = [version.pk for version in picked]
+        elif model is not None and shown and not self.is_bound:
             stable = [version for version in shown if version == model.stable]
             self.initial["versions"] = [(stable or shown)[0].pk]
         most = filesizeformat(settings.EVALUATION_MAX_BYTES)
