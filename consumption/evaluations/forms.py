@@ -173,6 +173,12 @@ class MappingForm(forms.Form):
     weight = forms.ChoiceField(
         required=False, label="Weight", help_text="How many cases a row stands for."
     )
+    pseudonyms = forms.MultipleChoiceField(
+        required=False,
+        label="Replace values by pseudonyms",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Before anything is kept: the same value gets the same pseudonym, so groups stay. It goes with the key of this upload.",
+    )
     confirms_personal = forms.BooleanField(
         required=False, label="Our team may use this personal data for this purpose, here."
     )
@@ -204,8 +210,12 @@ class MappingForm(forms.Form):
         self.initial.update({f"group_{at}": name for at, name in enumerate(before.groups, 1)})
         for version in self.versions:
             self._add_output(version, before)
-        if not any(column["personal"] for column in evaluation.columns):
-            del self.fields["confirms_personal"]
+        personal = [column["name"] for column in evaluation.columns if column["personal"]]
+        chosen: Any = self.fields["pseudonyms"]
+        chosen.choices = [(name, name) for name in personal]
+        self.initial["pseudonyms"] = list(before.pseudonyms)
+        if not personal:
+            del self.fields["confirms_personal"], self.fields["pseudonyms"]
 
     def _add_output(self, version: ModelVersion, before: Mapping) -> None:
         outputs = [spec["name"] for spec in version.signature["outputs"]]
@@ -256,6 +266,7 @@ class MappingForm(forms.Form):
                 for name in self.fields
                 if name.startswith("output_") and data.get(name)
             },
+            pseudonyms=tuple(data.get("pseudonyms", ())),
         )
         return {"mapping": mapping, "confirms_personal": bool(data.get("confirms_personal"))}
 

@@ -159,6 +159,9 @@ def _page(request: PageRequest, found: BatchEvaluation, **forms: Any) -> HttpRes
     elif found.state == BatchState.RUNNING:
         answers = found.rows * len(context["names"])
         context["progress"] = min(100, round(100 * found.answers_done / max(answers, 1)))
+    if found.state in (BatchState.READY, BatchState.SUCCEEDED):
+        context["drifts"] = evaluation_pages.drifts(found)
+        context["without_spread"] = evaluation_pages.without_spread(found)
     template = "consumption/_evaluation.html" if request.htmx else "consumption/evaluation.html"
     status = 422 if request.method == "POST" else 200
     return render(request, template, context, status=status)
