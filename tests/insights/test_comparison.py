@@ -291,6 +291,9 @@ def test_rows_of_the_own_team_are_compared_in_pairs(tmp_path):
     assert twin.verdict.text.startswith("No significant difference (0") and not twin.mark
     assert adds.verdict.text.startswith("Worse by")
     assert [cell.text for cell in row(table, "Rows not answered").cells] == ["0", "0", "0"]
+    assert str(table.in_short[0]) == (
+        "On your own rows: Adds instead answers worse than Knows; no significant difference between Knows and Twin of it."
+    )
     best = row(
         compared([rivals[2], rivals[0]]), own.rows[0].label
     ).cells  # another order, the same run

@@ -44,6 +44,7 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
     )
     names = _names(columns)
     sentences = [
+        own_rows.sentence(names, own),
         quality.sentence(names, known),
         service_level.sentence(names, services),
         access.sentence(names, offers),

@@ -14,10 +14,20 @@ from consumption.evaluations.page import LABELS, short
 from consumption.models import BatchEvaluation, BatchState
 from governance import paired
 from marketplace.accounts.models import User
-from marketplace.core.templatetags.formatting import number
-from marketplace.insights.comparison.table import Axis, Cell, Column, Group, Mark, Row, Verdict
+from marketplace.core.templatetags.formatting import listed, number
+from marketplace.insights.comparison.table import (
+    Axis,
+    Cell,
+    Column,
+    Group,
+    Mark,
+    Row,
+    Sentence,
+    Verdict,
+)
 
 TITLE = "On your own rows"
+REFERENCE = "Reference"
 
 
 def group(user: User, columns: Sequence[Column]) -> Group | None:
@@ -35,6 +45,34 @@ def group(user: User, columns: Sequence[Column]) -> Group | None:
         rows[0] = replace(rows[0], is_kept=True)
     rows += [_time(found, places), _refused(found, places)]
     return Group(TITLE, tuple(rows), _about(evaluation), evaluation.get_absolute_url())
+
+
+def sentence(names: Sequence[str], own: Group | None) -> Sentence | None:
+    """Who answers the primary metric better on these rows, in words; None where nothing was measured."""
+    primary = own.rows[0] if own else None
+    if primary is None or not primary.is_kept:
+        return None
+    tones: dict[str, list[str]] = {}
+    for name, cell in zip(names, primary.cells, strict=True):
+        if cell.verdict:
+            tones.setdefault(
+                REFERENCE if cell.verdict.text == REFERENCE else cell.verdict.tone, []
+            ).append(name)
+    if REFERENCE not in tones:
+        return None
+    [reference] = tones[REFERENCE]
+    parts = [
+        f"{listed(tones[tone])} {'answers' if len(tones[tone]) == 1 else 'answer'} {word} than {reference}"
+        for tone, word in (("good", "better"), ("bad", "worse"))
+        if tone in tones
+    ]
+    if alike := tones.get("info"):
+        parts.append(f"no significant difference between {reference} and {listed(alike)}")
+    return (
+        Sentence(f"{TITLE}:", f" {'; '.join(parts)}.", "good" if "good" in tones else "info")
+        if parts
+        else None
+    )
 
 
 def newest(user: User, columns: Sequence[Column]) -> BatchEvaluation | None:
@@ -99,7 +137,7 @@ def _best(pairs: dict[int, dict[str, Any]], places: Sequence[int | None]) -> int
 def _verdict(pairs: dict[int, dict[str, Any]], place: int) -> Verdict:
     """Against the first model of the run. A pair has the first one's figure less the other's: here it is the other way round."""
     if place == 0:
-        return Verdict("Reference", icon="map-pin")
+        return Verdict(REFERENCE, icon="map-pin")
     pair = pairs.get(place)
     if pair is None or pair["difference"] is None or pair["low"] is None or pair["high"] is None:
         return Verdict("Cannot be told apart")
