@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
 
 from tests import factories
 from tests.api.calls import Api
@@ -22,6 +23,12 @@ def test_it_is_made_without_a_warning(tmp_path):
     call_command(
         "spectacular", "--fail-on-warn", "--validate", "--file", str(tmp_path / "schema.yml")
     )
+
+
+@pytest.mark.parametrize("person", [factories.alice, factories.vera])
+def test_it_is_served_the_same_to_everybody(schema, person):
+    served = Api(person()).client.get("/api/schema/?format=json&lang=de").content
+    assert served == OpenApiJsonRenderer().render(schema, renderer_context={})
 
 
 def test_routes_and_schema_are_the_same(schema):
