@@ -614,9 +614,20 @@ def token(by=None, *, name="Pipeline", scopes=("publish",), **choices):
     return tokens.make_token(by or alice(), name=name, scopes=scopes, **choices)
 
 
+KEY_TEXTS = {}  # {public part of a key: its text}
+
+
 def key(of=None, by=None, **choices):
     """(ApiKey, text)"""
-    return consumption.create_key(by or maya(), of or subscription(), **choices)
+    made = _key(of or subscription(), by or maya(), **choices)
+    return made, KEY_TEXTS[made.kid]
+
+
+@replayed
+def _key(of, by, **choices):
+    made, text = consumption.create_key(by, of, **choices)
+    KEY_TEXTS[made.kid] = text
+    return made
 
 
 NEED = "We must verify the monthly income of mortgage applicants from account credits."

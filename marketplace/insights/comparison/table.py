@@ -109,12 +109,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows about one thing. hint: which data, how much of it, by whom, when. url: where all of it stands, "" for nowhere."""
+    """Rows about one thing. hint: which data, how much of it, by whom, when."""
 
     title: str
     rows: tuple[Row, ...]
     hint: str = ""
-    url: str = ""
 
     def named(self, names: list[str]) -> "Group":
         """The same rows, each cell with the name of its column."""
