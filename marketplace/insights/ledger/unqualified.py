@@ -39,8 +39,10 @@ class Unqualified:
 
 def uses(user: User) -> list[Unqualified]:
     """The uses that count nothing, of the units that the person sees, most calls first; at most MOST."""
-    found = ModelUse.objects.visible_to(user).without_line().for_page()
-    return [_unqualified(use) for use in found[:MOST]]
+    without = ModelUse.objects.visible_to(user).without_line()
+    most = list(without.order_by("-calls", "pk").values_list("pk", flat=True)[:MOST])
+    found = ModelUse.objects.without_line().filter(pk__in=most).for_page()
+    return [_unqualified(use) for use in found]
 
 
 def _unqualified(use: ModelUse) -> Unqualified:

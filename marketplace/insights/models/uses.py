@@ -33,7 +33,7 @@ class ModelUseSet(models.QuerySet["ModelUse"]):
     def for_page(self) -> Self:
         """The most calls first, with what a row shows."""
         rows = self.select_related("team__business_unit", "model", "subscription")
-        return rows.order_by("-calls", "team__name", "model__name")
+        return rows.order_by("-calls", "pk")
 
 
 class ModelUse(models.Model):
