@@ -1,6 +1,5 @@
 """The reconciler against an engine that says what we tell it, and versions that went through the real verbs."""
 
-import copy
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,13 +17,11 @@ from hosting.reconcile import LOCK, reconcile, reconcile_when_due
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from publishing.packages import inspection
-from tests import factories
+from tests import factories, tried_once
 from tests.hosting.engines import FakeEngine
 
 pytestmark = pytest.mark.django_db
 State = Deployment.State
-INSPECTED = {}  # {bytes: what was found}
 
 
 @pytest.fixture
@@ -49,17 +46,8 @@ def data_path(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def bytes_are_inspected_once(monkeypatch):
-    """Each inspection starts a process, and what uploads are refused is no subject here."""
-
-    def ask(path, *rest, ask=inspection._ask_child):
-        sent = path.read_bytes()
-        if sent not in INSPECTED:
-            INSPECTED[sent] = ask(path, *rest)
-        files = [file | {"path": str(path)} for file in INSPECTED[sent]["files"]]
-        return copy.deepcopy(INSPECTED[sent]) | {"files": files}
-
-    monkeypatch.setattr(inspection, "_ask_child", ask)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
 
 
 @pytest.fixture

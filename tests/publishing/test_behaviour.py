@@ -12,10 +12,15 @@ from governance import evaluation_runs
 from governance.actions import current_gates
 from marketplace.audit.models import AuditEvent
 from publishing import actions, behaviour, evaluation, execution_gates
-from tests import factories
+from tests import factories, tried_once
 from tests.api.calls import Api
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
 
 
 def scaled(factor):

@@ -23,12 +23,17 @@ from marketplace.notices.models import Notice
 from publishing import actions as publishing
 from publishing import evaluation, predictions, replays
 from publishing.packages import limits
-from tests import factories
+from tests import factories, tried_once
 from tests.endpoint_permissions import API, PAGES
 
 pytestmark = pytest.mark.django_db
 CANARY = "77712.34375"  # a 32-bit float holds it exactly
 RANDOM = np.random.default_rng(5)
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
 
 
 def rows(noise=50.0, count=400, canary=True):
