@@ -1,4 +1,4 @@
-"""Who gets which answer where users search before they build, rate, report and discuss: part of endpoint_permissions."""
+"""Who gets which answer where users try models on their rows, search before they build, rate, report and discuss: part of endpoint_permissions."""
 
 LONG = "A reason that is long enough to be one."
 REASON = {"reason": LONG}
@@ -77,6 +77,18 @@ PAGES = {
 }
 
 API = {
+    ("api:batch-evaluation-list", "get"): (None, READ),
+    ("api:batch-evaluation-list", "post"): (None, (401, 415, 415, 415, 415, 415)),
+    ("api:batch-evaluation-detail", "get"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+    ("api:batch-evaluation-map", "put"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+    ("api:batch-evaluation-start", "post"): ("evaluation", (401, 404, 409, 404, 404, 404)),
+    ("api:batch-evaluation-cancel", "post"): ("evaluation", (401, 404, 200, 404, 404, 404)),
+    ("api:batch-evaluation-share", "post"): ("evaluation", (401, 404, 409, 404, 404, 404)),
+    ("api:batch-evaluation-delete-rows", "delete"): (
+        "evaluation",
+        (401, 404, 200, 404, 404, 404),
+    ),
+    ("api:batch-evaluation-answers", "get"): ("evaluation", (401, 404, 409, 404, 404, 404)),
     ("api:search-record-list", "get"): (None, READ),
     ("api:search-record-list", "post"): (None, (401, 403, 201, 403, 403, 403)),
     ("api:search-record-detail", "get"): ("search record", TEAMS_OWN),
