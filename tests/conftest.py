@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import TestCase, TransactionTestCase
@@ -104,12 +105,6 @@ def empty_cache():
 
 
 @pytest.fixture(autouse=True)
-def endpoints_are_asked_once(settings):
-    """The factories' versions are endpoints: a test that wants their checks switches them on."""
-    settings.ENDPOINT_CHECKS = False
-
-
-@pytest.fixture(autouse=True)
 def quick_passwords(settings):
     """Argon2 is slow on purpose; tests log in often."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -117,9 +112,13 @@ def quick_passwords(settings):
 
 @pytest.fixture(scope="session", autouse=True)
 def endpoints_of_others_answer():
-    """A version is not submitted before its example was answered; the factories' external endpoint does that without a network."""
+    """A version is not submitted before its example was answered; the factories' external endpoint does that without a network.
+
+    It is asked nothing else: a test that wants the checks of endpoints switches them on.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(egress, "connect", endpoints.answered_by_us(egress.connect))
+        patch.setattr(django_settings, "ENDPOINT_CHECKS", False)
         yield
 
 
