@@ -308,6 +308,16 @@ FIELD_ROWS = (
         minimum=40,
     ),
     _row(
+        "data.training.spread",
+        "Spread of the inputs in training",
+        "Who evaluates the model on own rows is told how far they are from these. A line an input: “income: 1210 2380 …”,"
+        " its nine deciles, or “employment: salaried 62 %, self-employed 38 %”.",
+        "",
+        0,
+        source="import",
+        widget="list",
+    ),
+    _row(
         "data.personal.lawful_basis",
         "Lawful basis",
         "Personal data needs one; name the assessment (DPIA) too.",

@@ -132,6 +132,7 @@ ABOUT_FILES = frozenset(
         "data.training.description",
         "data.training.datasets",
         "data.training.known_bias",
+        "data.training.spread",
         "data.preprocessing",
         "data.labels",
         "evaluation.results",
@@ -157,14 +158,14 @@ POLICY: dict[str, Any] = {
 
 
 def fields_of(text):
-    """The CardFields as a policy in the form of POLICY has them: it says when each is required, and how much it weighs."""
+    """The CardFields as a policy in the form of POLICY has them: it says when each is required, and how much it weighs.
+
+    A field that is newer than the policy is as this product has it.
+    """
     if text is POLICY:
         return FIELDS
-    rows = {row["id"]: row for row in text["fields"]}
-    return tuple(
-        replace(field, need=rows[field.id]["need"], weight=rows[field.id]["weight"])
-        for field in FIELDS
-    )
+    rows = {row["id"]: {"need": row["need"], "weight": row["weight"]} for row in text["fields"]}
+    return tuple(replace(field, **rows.get(field.id, {})) for field in FIELDS)
 
 
 def completeness(card, tier, conditions=frozenset(), fields=FIELDS, needed=NEEDED):

@@ -26,6 +26,9 @@ LAYERS, HEADS, WIDTH = 6, 12, 384
 MOST_PIECES = 256  # of one text: what the weights were trained for
 BATCH = 16
 KEPT_QUERIES = 2_000
+# Up to so many rows the weights stand on the left of a product: it reads them once, where `rows @ weight.T` packs them first (a
+# question took 9 instead of 13 ms of a processor that others used too).
+FEW_ROWS = 64
 
 
 class Embedder(Protocol):
@@ -105,7 +108,7 @@ class _Layer:
 
     def __init__(self, tensors: dict[str, Array], prefix: str) -> None:
         def linear(name: str) -> tuple[Array, Array]:
-            return tensors[f"{prefix}{name}.weight"].T, tensors[f"{prefix}{name}.bias"]
+            return tensors[f"{prefix}{name}.weight"], tensors[f"{prefix}{name}.bias"]
 
         self.query, self.key, self.value = (
             linear(f"attention.self.{name}") for name in ("query", "key", "value")
@@ -143,7 +146,11 @@ class _Layer:
 
 def _linear(rows: Array, part: tuple[Array, Array]) -> Array:
     weight, bias = part
-    flat = rows.reshape(-1, rows.shape[-1]) @ weight
+    flat = rows.reshape(-1, rows.shape[-1])
+    if len(flat) <= FEW_ROWS:
+        flat = np.ascontiguousarray((weight @ np.ascontiguousarray(flat.T)).T)
+    else:
+        flat = flat @ weight.T
     flat += bias
     return flat.reshape(*rows.shape[:-1], -1)
 

@@ -330,7 +330,12 @@ def facets(
         counted = base & ((misses if own is None else misses - ~own) == 0)
         picked = chosen.get(group.param, ())
         options = [
-            Option(one.value, one.label, int((one.has & counted).sum()), one.value in picked)
+            Option(
+                one.value,
+                one.label,
+                int(np.count_nonzero(one.has & counted)),
+                one.value in picked,
+            )
             for one in values(index, group)
             if one.value in picked or (one.has & is_visible).any()
         ]

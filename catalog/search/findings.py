@@ -55,10 +55,13 @@ def findings_of(
     said = {
         model.pk: [*meaning.passages_of(model, model.stable), *facts_of(model)] for model in models
     }
-    finder = WordFinder(words, (one.text for passages in said.values() for one in passages))
+    finder = WordFinder(words)
+    finder.learn(one for passages in said.values() for one in passages)
     marked = {pk: finder.best(passages) for pk, passages in said.items()}
     missing = [model for model in models if len(_words(marked[model.pk])) < len(words)]
-    for pk, passages in cards_of(missing).items():
+    cards = cards_of(missing)
+    finder.learn(one for passages in cards.values() for one in passages)
+    for pk, passages in cards.items():
         marked[pk] = finder.best(passages, marked[pk])
     near = meaning.vectors_of(list(said)) if vector is not None else {}
     return {
@@ -68,12 +71,20 @@ def findings_of(
 
 
 class WordFinder:
-    """Finds asked words in texts, in any form; the last one also as a beginning."""
+    """Finds asked words in texts that it has learnt, in any form; the last one also as a beginning."""
 
-    def __init__(self, words: Sequence[str], texts: Iterable[str]) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        seen = {part for text in texts for token in TOKEN.findall(text) for part in _parts(token)}
-        self.stems = stems_of({*words, *seen}) if words else {}
+        self._stems = stems_of(words)
+        self._asked_by: dict[str, str] = {}  # {token: which of the asked words it is}
+
+    def learn(self, passages: Iterable[Passage]) -> None:
+        """Look at each token of the passages once. One query for their stems at most."""
+        tokens = {token for passage in passages for token in TOKEN.findall(passage.text)}
+        if self.words:
+            stems = stems_of(part for token in tokens for part in _parts(token))
+            asked = {token: self._asked(token, stems) for token in tokens}
+            self._asked_by |= {token: word for token, word in asked.items() if word}
 
     def best(self, passages: Iterable[Passage], found: Sequence[Marked] = ()) -> list[Marked]:
         """At most MOST of the passages, after those `found`: each has a word that those before it lack, or is left out."""
@@ -89,21 +100,22 @@ class WordFinder:
         return chosen
 
     def _mark(self, passage: Passage) -> Marked:
-        spans, had = [], set()
-        for match in TOKEN.finditer(passage.text):
-            if word := self._asked(match.group()):
-                spans.append(match.span())
-                had.add(word)
-        return Marked(passage, spans, frozenset(had))
+        if self._asked_by.keys().isdisjoint(TOKEN.findall(passage.text)):
+            return Marked(passage, [], frozenset())
+        found = [
+            (match.span(), self._asked_by[match.group()])
+            for match in TOKEN.finditer(passage.text)
+            if match.group() in self._asked_by
+        ]
+        return Marked(passage, [span for span, _ in found], frozenset(word for _, word in found))
 
-    def _asked(self, token: str) -> str:
+    def _asked(self, token: str, stems: dict[str, str]) -> str:
         """Which of the asked words the token is; "" when none."""
         for part in _parts(token):
-            stem = self.stems.get(part) or stems_of([part])[part]
             for word in self.words:
-                if part == word or stem == self.stems[word]:
+                if part == word or stems[part] == self._stems[word]:
                     return word
-            if self.words and part.startswith(self.words[-1]):
+            if part.startswith(self.words[-1]):
                 return self.words[-1]
         return ""
 

@@ -16,11 +16,15 @@ from django.db import connection
 
 from catalog.search import embedders
 from catalog.search.embedders import Array
-from catalog.search.postings import Document, Postings, build
+from catalog.search.postings import Document, Postings, build, joined
 
 FACTS_S = 15.0  # figures of use, measured service and tiers are that old at most
-DELTA = 300  # changed rows that are kept apart before all is merged
-CHUNK = 2_000
+REFRESHED_SHARE = 0.02  # of the time may go into reading all figures again; where that takes longer they are older
+DELTA, DELTA_SHARE = (
+    300,
+    0.02,
+)  # changed rows, or their share, that are kept apart before all is merged
+CHUNK = 5_000  # listings that are read at once: what is held twice while reading
 
 # (name, SQL) of each fact: a whole number, -1 where nothing is known.
 FACTS = (
@@ -75,7 +79,7 @@ SELECT model.id, model.name, CASE jsonb_typeof(model.tags) WHEN 'array' THEN mod
   document.changed_in, meaning.vector
 FROM catalog_searchdocument document JOIN catalog_registeredmodel model ON model.id = document.model_id
 LEFT JOIN catalog_meaningvector meaning ON meaning.model_id = model.id AND meaning.embedder = %s
-WHERE {where}
+WHERE model.id = ANY(%s)
 """
 # Of one moment: before which transaction all have ended, and what was written since the horizon or is to be looked at again.
 SELECT_CHANGES = """
@@ -115,6 +119,7 @@ class Index:
     horizon: int
     unsettled: frozenset[int] = frozenset()
     facts_at: float = 0.0
+    facts_for_s: float = FACTS_S
     kept: dict[str, Any] = field(default_factory=dict, compare=False)
     kept_of_words: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -165,28 +170,36 @@ def current() -> Index:
 
 def _read_all() -> Index:
     horizon, _ = _changes(2**62, ())
-    empty = build([])
-    none = np.zeros(0, np.int64)
     embedder = embedders.current()
+    ids = _all_ids()
+    count = len(ids)
     index = Index(
-        ids=np.zeros(0, np.int64),
-        row_of={},
-        main=empty,
-        delta=empty,
-        is_in_delta=np.zeros(0, bool),
-        facts={name: none for name, _ in FACTS},
-        lengths=np.zeros(0, np.float32),
-        vectors=np.zeros((0, embedder.dim if embedder else 1), np.float32),
-        has_vector=np.zeros(0, bool),
-        names=[],
-        tags=[],
-        written=np.zeros(0, np.int64),
+        ids=np.array(ids, np.int64),
+        row_of={pk: row for row, pk in enumerate(ids)},
+        main=build([]),
+        delta=build([]),
+        is_in_delta=np.zeros(count, bool),
+        facts={name: np.zeros(0, np.int64) for name, _ in FACTS},
+        lengths=np.zeros(count, np.float32),
+        vectors=np.zeros((count, embedder.dim if embedder else 1), np.float32),
+        has_vector=np.zeros(count, bool),
+        names=[""] * count,
+        tags=[()] * count,
+        written=np.zeros(count, np.int64),
         embedder=embedder.name if embedder else "",
         horizon=horizon,
     )
-    index, documents = _with_rows(index, None, horizon)
-    index = replace(index, main=build(documents), is_in_delta=np.zeros(len(index), bool))
-    return _with_facts(index, None)
+    parts = [build([])]
+    for start in range(0, count, CHUNK):
+        index, documents = _with_rows(index, ids[start : start + CHUNK], horizon)
+        parts.append(build(documents))
+    return _with_facts(replace(index, main=joined(parts)), None)
+
+
+def _all_ids() -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT array_agg(model_id ORDER BY model_id) FROM catalog_searchdocument")
+        return cursor.fetchone()[0] or []
 
 
 def _refreshed(index: Index) -> Index:
@@ -209,7 +222,7 @@ def _refreshed(index: Index) -> Index:
     )
     if changed:
         index = _with_facts(_with_changed(index, changed, horizon), changed)
-    if time.monotonic() - index.facts_at > FACTS_S:
+    if time.monotonic() - index.facts_at > index.facts_for_s:
         index = _with_facts(index, None)
     return index
 
@@ -231,20 +244,20 @@ def _with_changed(index: Index, changed: list[int], horizon: int) -> Index:
     is_in_delta = np.concatenate([old.is_in_delta, np.ones(len(index) - len(old), bool)]) | touched
     delta = index.delta.merged(~touched, build(documents))
     index = replace(index, delta=delta, is_in_delta=is_in_delta)
-    if is_in_delta.sum() <= DELTA:
+    if np.count_nonzero(is_in_delta) <= max(DELTA, DELTA_SHARE * len(index)):
         return index
     main = index.main.merged(~is_in_delta, delta)
     return replace(index, main=main, delta=build([]), is_in_delta=np.zeros(len(index), bool))
 
 
-def _with_rows(index: Index, ids: list[int] | None, horizon: int) -> tuple[Index, list[Document]]:
-    """(the Index with names, tags, vectors of these listings read anew, or of all; their Documents)."""
-    row_of, new_ids = dict(index.row_of), list(index.ids)
+def _with_rows(index: Index, ids: list[int], horizon: int) -> tuple[Index, list[Document]]:
+    """(the Index with names, tags, vectors of these listings read anew; their Documents)."""
+    row_of, new_ids = dict(index.row_of), []
     names, tags = list(index.names), list(index.tags)
     documents, vectors, written, unsettled = [], {}, {}, set(index.unsettled)
     for pk, name, labels, words, weights, at, changed_in, vector in _rows(index.embedder, ids):
-        row = row_of.setdefault(pk, len(new_ids))
-        if row == len(new_ids):
+        row = row_of.setdefault(pk, len(names))
+        if row == len(names):
             new_ids.append(pk)
             names.append(name)
             tags.append(())
@@ -255,7 +268,7 @@ def _with_rows(index: Index, ids: list[int] | None, horizon: int) -> tuple[Index
         vectors[row], written[row] = vector, at
         if changed_in >= horizon and connection.in_atomic_block:
             unsettled.add(pk)
-    count = len(new_ids)
+    count = len(names)
     lengths, at_of = _grown(index.lengths, count), _grown(index.written, count)
     has_vector = _grown(index.has_vector, count)
     matrix = index.vectors  # large: changed in place, copied only where there are more rows
@@ -270,7 +283,7 @@ def _with_rows(index: Index, ids: list[int] | None, horizon: int) -> tuple[Index
         matrix[document.row] = np.frombuffer(vector, np.float16) if is_whole else 0
     index = replace(
         index,
-        ids=np.array(new_ids, np.int64),
+        ids=np.concatenate([index.ids, np.array(new_ids, np.int64)]),
         row_of=row_of,
         names=names,
         tags=tags,
@@ -285,17 +298,15 @@ def _with_rows(index: Index, ids: list[int] | None, horizon: int) -> tuple[Index
     return index, documents
 
 
-def _rows(embedder: str, ids: list[int] | None) -> Iterable[tuple[Any, ...]]:
-    where = "true" if ids is None else "model.id = ANY(%s)"
-    parameters: list[Any] = [embedder] if ids is None else [embedder, ids]
+def _rows(embedder: str, ids: list[int]) -> Iterable[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(SELECT_ROWS.replace("{where}", where), parameters)
-        while rows := cursor.fetchmany(CHUNK):
-            yield from rows
+        cursor.execute(SELECT_ROWS, [embedder, ids])
+        yield from cursor.fetchall()
 
 
 def _with_facts(index: Index, ids: list[int] | None) -> Index:
     """The Index with the facts of these listings read anew, or of all; then those that are gone are not published."""
+    began = time.monotonic()
     where = "true" if ids is None else "model.id = ANY(%s)"
     with connection.cursor() as cursor:
         cursor.execute(SELECT_FACTS.replace("{where}", where), [] if ids is None else [ids])
@@ -305,10 +316,7 @@ def _with_facts(index: Index, ids: list[int] | None) -> Index:
         if count
         else [np.zeros(0, np.int64)] * (len(FACTS) + 1)
     )
-    known = index.row_of
-    places = [(place, known[pk]) for place, pk in enumerate(columns[0].tolist()) if pk in known]
-    source = np.array([place for place, _ in places], np.int64)
-    target = np.array([row for _, row in places], np.int64)
+    source, target = _places(index, columns[0])
     facts = {}
     for (name, _), values in zip(FACTS, columns[1:], strict=True):
         before = index.facts[name] if ids is not None else np.zeros(0, np.int64)
@@ -317,9 +325,20 @@ def _with_facts(index: Index, ids: list[int] | None) -> Index:
         facts[name] = column
     if ids is None:
         facts["is_published"] = np.maximum(facts["is_published"], 0)
-    return replace(
-        index, facts=facts, kept={}, facts_at=time.monotonic() if ids is None else index.facts_at
-    )
+    index = replace(index, facts=facts, kept={})
+    if ids is not None:
+        return index
+    now = time.monotonic()
+    return replace(index, facts_at=now, facts_for_s=max(FACTS_S, (now - began) / REFRESHED_SHARE))
+
+
+def _places(index: Index, ids: Array) -> tuple[Array, Array]:
+    """(places in `ids`, the rows of these listings) of those that are known."""
+    order = np.argsort(index.ids)
+    found = np.searchsorted(index.ids, ids, sorter=order)
+    rows = order[np.minimum(found, len(order) - 1)] if len(order) else found
+    is_known = index.ids[rows] == ids if len(order) else np.zeros(len(ids), bool)
+    return np.flatnonzero(is_known), rows[is_known]
 
 
 def _numbers(sent: bytes) -> Array:

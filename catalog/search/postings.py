@@ -1,7 +1,7 @@
 """Inverted lists: for each lexeme the rows that have it and how much it says there. Immutable, in a few numpy arrays."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -49,22 +49,10 @@ class Postings:
 
     def merged(self, is_kept: Array, other: "Postings") -> "Postings":
         """These without the rows that `is_kept` (one truth a row) leaves out, and the others."""
-        lexemes = sorted({*self.lexemes, *other.lexemes})
-        numbers = {lexeme: number for number, lexeme in enumerate(lexemes)}
-        of_each = [
-            np.repeat(
-                np.array([numbers[lexeme] for lexeme in one.lexemes], np.int32),
-                np.diff(one.starts),
-            )
-            for one in (self, other)
-        ]
         kept = is_kept[self.rows]
-        return _sorted(
-            lexemes,
-            np.concatenate([of_each[0][kept], of_each[1]]),
-            np.concatenate([self.rows[kept], other.rows]),
-            np.concatenate([self.weights[kept], other.weights]),
-        )
+        before = np.concatenate([[0], np.cumsum(kept)])
+        mine = Postings(self.lexemes, before[self.starts], self.rows[kept], self.weights[kept])
+        return joined([mine, other])
 
 
 def build(documents: Iterable[Document]) -> Postings:
@@ -82,6 +70,24 @@ def build(documents: Iterable[Document]) -> Postings:
     weights = [one.weights for one in documents]
     return _sorted(
         lexemes, of_each, rows, np.concatenate(weights) if weights else np.zeros(0, np.uint8)
+    )
+
+
+def joined(parts: Sequence[Postings]) -> Postings:
+    """The entries of several Postings, each of other rows."""
+    lexemes = sorted(set(chain.from_iterable(part.lexemes for part in parts)))
+    numbers = {lexeme: number for number, lexeme in enumerate(lexemes)}
+    of_each = [
+        np.repeat(
+            np.array([numbers[lexeme] for lexeme in part.lexemes], np.int32), np.diff(part.starts)
+        )
+        for part in parts
+    ]
+    return _sorted(
+        lexemes,
+        np.concatenate(of_each),
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.weights for part in parts]),
     )
 
 

@@ -31,6 +31,8 @@ FOUND_BY_MEANING, MOST_BY_MEANING = 0.30, 100
 FOUND_BY_WORDS = 0.20  # of the telling power of the words that were asked
 GOOD_WORDS, GOOD_MEANING = 0.75, 0.38
 CLEAR_LEAD = 0.12
+# A catalog of fewer counts as one of so many: otherwise a word that all three models have would tell next to nothing.
+LEAST_COUNT = 20
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ def rank(index: Index, is_visible: Array, question: Question) -> Ranking:
 def match_words(index: Index, is_visible: Array, words: list[str]) -> WordMatch:
     """How well each row has the words, by any form, by initials, and the last one by a beginning."""
     score, share = np.zeros(len(index), np.float32), np.zeros(len(index), np.float32)
-    count, asked = int(is_visible.sum()), 0.0
-    length = index.lengths / max(float(index.lengths[is_visible].mean()) if count else 1.0, 1.0)
+    count, asked = max(int(is_visible.sum()), LEAST_COUNT), 0.0
+    visible = index.lengths[is_visible]
+    length = index.lengths / max(float(visible.mean()) if len(visible) else 1.0, 1.0)
     norm = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length)
     stems = stems_of(words)
     for place, word in enumerate(words):

@@ -175,15 +175,19 @@ def map_columns(
     _require_rows(evaluation)
     names = [column["name"] for column in evaluation.columns]
     evaluation_mapping.require(mapping, evaluation.evaluated(), names)
-    personal = personal_columns(evaluation, mapping.columns)
+    kept = [column for column in mapping.columns if column not in mapping.pseudonyms]
+    personal = personal_columns(evaluation, kept)
     if personal and not confirms_personal:
         raise Invalid(
-            f"{'; '.join(personal)}. Confirm that your team may use this data here, or choose other columns.",
+            f"{'; '.join(personal)}. Confirm that your team may use this data here, have it replaced by pseudonyms, or choose other columns.",
             field="confirms_personal",
         )
     transition(evaluation, BatchState.CHECKING, mapping=mapping.as_data(), report={})
     if personal:
         record(by, "batch_evaluation.confirm_personal_data", evaluation, columns=len(personal))
+    if mapping.pseudonyms:
+        count = len(mapping.pseudonyms)
+        record(by, "batch_evaluation.pseudonymise", evaluation, columns=count)
     _enqueue(evaluation)
     return evaluation
 

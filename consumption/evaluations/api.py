@@ -15,7 +15,13 @@ from consumption import actions
 from consumption.evaluations import exports
 from consumption.evaluations.actions import KEPT_DAYS, MOST_VERSIONS
 from consumption.evaluations.forms import named_version
-from consumption.evaluations.mapping import MOST_GROUP_COLUMNS, TASKS, Mapping
+from consumption.evaluations.mapping import (
+    MOST_GROUP_COLUMNS,
+    MOST_PSEUDONYMS,
+    SEVERAL,
+    TASKS,
+    Mapping,
+)
 from consumption.filters import BatchEvaluationFilter
 from consumption.models import BatchEvaluation, DataClass, DeletionReceipt
 from marketplace.accounts.models import Team, User
@@ -133,6 +139,13 @@ class BatchMapping(serializers.Serializer[Any]):
         required=False,
         default=list,
     )
+    pseudonyms = serializers.ListField(
+        child=LineField(max_length=100),
+        max_length=MOST_PSEUDONYMS,
+        required=False,
+        default=list,
+        help_text="Columns whose values are replaced by pseudonyms before anything is kept.",
+    )
     weight = LineField(max_length=100, required=False, allow_blank=True, default="")
     task = serializers.ChoiceField(choices=TASKS, required=False, allow_blank=True, default="")
     positive = LineField(max_length=60, required=False, allow_blank=True, default="")
@@ -188,7 +201,7 @@ class BatchEvaluations(ReadableResource):
         if unknown:
             raise Invalid(f"{unknown[0]} is not evaluated here.", field="outputs")
         given["outputs"] = {by_name[name]: output for name, output in given["outputs"].items()}
-        given["groups"] = tuple(given["groups"])
+        given |= {name: tuple(given[name]) for name in SEVERAL}
         mapping = Mapping(**given)
         return self.answer(
             actions.map_columns(request.user, evaluation, mapping, confirms_personal=confirms)

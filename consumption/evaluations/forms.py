@@ -1,6 +1,6 @@
 """Forms of batch evaluations: bring a file, say what its columns are, read it another way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -86,15 +86,26 @@ class UploadForm(forms.Form):
         label="Rows and answers", choices=KEEP, coerce=int, widget=forms.RadioSelect, initial=7
     )
 
-    def __init__(self, *args: Any, user: User, model: RegisteredModel | None, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        user: User,
+        model: RegisteredModel | None,
+        picked: Sequence[ModelVersion] = (),
+        **kwargs: Any,
+    ):
+        """`picked`: versions to compare, which are ticked; the first one is what the others are compared with."""
         super().__init__(*args, **kwargs)
         self.user, self.model = user, model
-        shown = offered(user, model)
+        others = offered(user, model or (picked[0].model if picked else None))
+        shown = list(dict.fromkeys([*picked, *others]))
         self.fields["team"].queryset = user.teams()  # type: ignore[attr-defined]
         versions: Any = self.fields["versions"]
         versions.queryset = can_answer(user)
         versions.widget.choices = [(version.pk, str(version)) for version in shown]
-        if model is not None and shown and not self.is_bound:
+        if picked and not self.is_bound:
+            self.initial["versions"] = [version.pk for version in picked]
+        elif model is not None and shown and not self.is_bound:
             stable = [version for version in shown if version == model.stable]
             self.initial["versions"] = [(stable or shown)[0].pk]
         most = filesizeformat(settings.EVALUATION_MAX_BYTES)
@@ -162,6 +173,12 @@ class MappingForm(forms.Form):
     weight = forms.ChoiceField(
         required=False, label="Weight", help_text="How many cases a row stands for."
     )
+    pseudonyms = forms.MultipleChoiceField(
+        required=False,
+        label="Replace values by pseudonyms",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Before anything is kept: the same value gets the same pseudonym, so groups stay. It goes with the key of this upload.",
+    )
     confirms_personal = forms.BooleanField(
         required=False, label="Our team may use this personal data for this purpose, here."
     )
@@ -193,8 +210,12 @@ class MappingForm(forms.Form):
         self.initial.update({f"group_{at}": name for at, name in enumerate(before.groups, 1)})
         for version in self.versions:
             self._add_output(version, before)
-        if not any(column["personal"] for column in evaluation.columns):
-            del self.fields["confirms_personal"]
+        personal = [column["name"] for column in evaluation.columns if column["personal"]]
+        chosen: Any = self.fields["pseudonyms"]
+        chosen.choices = [(name, name) for name in personal]
+        self.initial["pseudonyms"] = list(before.pseudonyms)
+        if not personal:
+            del self.fields["confirms_personal"], self.fields["pseudonyms"]
 
     def _add_output(self, version: ModelVersion, before: Mapping) -> None:
         outputs = [spec["name"] for spec in version.signature["outputs"]]
@@ -245,6 +266,7 @@ class MappingForm(forms.Form):
                 for name in self.fields
                 if name.startswith("output_") and data.get(name)
             },
+            pseudonyms=tuple(data.get("pseudonyms", ())),
         )
         return {"mapping": mapping, "confirms_personal": bool(data.get("confirms_personal"))}
 

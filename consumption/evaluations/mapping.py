@@ -17,7 +17,11 @@ from marketplace.core.errors import Invalid
 LIKE = 88  # of 100: names that are spelled so alike are taken for each other
 LABELS = ("label", "target", "truth", "actual", "outcome", "y", "y_true", "observed", "verified")
 MOST_GROUP_COLUMNS = 3
+MOST_PSEUDONYMS = 50  # columns
 TASKS = ("binary", "multiclass", "regression")
+
+
+SEVERAL = ("groups", "pseudonyms")  # of a mapping: lists of columns
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,15 @@ class Mapping:
     task: str = ""  # "": as the label's values suggest
     positive: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+    pseudonyms: tuple[str, ...] = ()  # columns whose values are replaced before anything is kept
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> "Mapping":
         known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
-        return cls(**{**known, "groups": tuple(known.get("groups", ()))})
+        return cls(**known | {name: tuple(known.get(name, ())) for name in SEVERAL})
 
     def as_data(self) -> dict[str, Any]:
-        return vars(self) | {"groups": list(self.groups)}
+        return vars(self) | {name: list(getattr(self, name)) for name in SEVERAL}
 
     @property
     def columns(self) -> list[str]:
@@ -133,10 +138,28 @@ def require(mapping: Mapping, versions: Sequence[ModelVersion], columns: Sequenc
             f"{mapping.label} is the truth and an input at once: a version that sees the truth proves nothing.",
             field="label",
         )
+    _require_pseudonyms(mapping, versions)
     for version in versions:
         output = mapping.outputs.get(str(version.pk))
         if output and output not in [spec["name"] for spec in version.signature["outputs"]]:
             raise Invalid(f"{version} has no output {output}.", field="outputs")
+
+
+def _require_pseudonyms(mapping: Mapping, versions: Sequence[ModelVersion]) -> None:
+    """A pseudonym is a text: it tells groups apart, and is no number."""
+    numeric = {
+        mapping.inputs.get(one.name): one.name
+        for one in needed(versions)
+        if one.datatype != "BYTES"
+    }
+    for column in mapping.pseudonyms:
+        goal = numeric.get(column) or ("the weight" if column == mapping.weight else "")
+        if goal:
+            raise Invalid(
+                f"{column} goes into {goal}, which takes numbers, and a pseudonym is none.",
+                field="pseudonyms",
+                remedy="Choose another column, or keep its values.",
+            )
 
 
 def _likeness(one: str, other: str) -> float:

@@ -19,6 +19,9 @@ FAULTS = {
     "unseen": "Not an allowed value",
 }
 SHOWN_PROBLEMS = 12
+# (index from which on, in words, tone), the largest first; docs/batch-evaluation.md, "Drift"
+DRIFTS = ((0.25, "Shifted", "bad"), (0.10, "Watch", "warn"), (0.0, "As in training", "good"))
+MOST_DRAWN = 0.30  # index that fills its bar
 SHORTEST_MARGIN = 1.05  # of a drawn interval
 
 
@@ -450,6 +453,37 @@ def report_rows(evaluation: BatchEvaluation) -> list[dict[str, Any]]:
         }
         for one in evaluation.report.get("inputs", [])
     ]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far an input of the rows is from training. index: population stability; width: of its bar, percent; word, tone: what that means."""
+
+    input: str
+    version: str
+    index: float
+    width: float
+    word: str
+    tone: str
+
+
+def drifts(evaluation: BatchEvaluation) -> list[Drift]:
+    """Those that are known, the furthest first."""
+    by_pk = {version.pk: str(version) for version in evaluation.evaluated()}
+    found = sorted(evaluation.report.get("drift", []), key=lambda one: -one["index"])
+    return [_drift(one, by_pk[one["version"]]) for one in found if one["version"] in by_pk]
+
+
+def without_spread(evaluation: BatchEvaluation) -> list[str]:
+    """The versions whose card says of no input how it was spread in training."""
+    told = {one["version"] for one in evaluation.report.get("drift", [])}
+    return [str(version) for version in evaluation.evaluated() if version.pk not in told]
+
+
+def _drift(one: dict[str, Any], version: str) -> Drift:
+    index = one["index"]
+    word, tone = next(says for least, *says in DRIFTS if index >= least)
+    return Drift(one["input"], version, index, min(100.0, 100 * index / MOST_DRAWN), word, tone)
 
 
 def truth_of(report: dict[str, Any]) -> str:

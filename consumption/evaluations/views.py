@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from catalog.models import ModelVersion
 from catalog.pages import get_visible_model_or_404
 from consumption import actions
 from consumption.evaluations import exports, offers
 from consumption.evaluations import page as evaluation_pages
-from consumption.evaluations.actions import shareable
-from consumption.evaluations.forms import MappingForm, ReadingForm, UploadForm
+from consumption.evaluations.actions import MOST_VERSIONS, cannot_answer, shareable
+from consumption.evaluations.forms import MappingForm, ReadingForm, UploadForm, named_version
 from consumption.models import BatchEvaluation, BatchState
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.forms import show, submitted
@@ -34,10 +35,13 @@ def evaluations(request: PageRequest) -> HttpResponse:
 
 
 def new_evaluation(request: PageRequest) -> HttpResponse:
-    """Bring a file; `?model=` says whose page one comes from."""
+    """Bring a file; `?model=` says whose page one comes from, `?version=slug/number` which versions are compared."""
     slug = request.GET.get("model")
     model = get_visible_model_or_404(request, slug) if slug else None
-    form = UploadForm(request.POST or None, request.FILES or None, user=request.user, model=model)
+    picked, left_out = _picked(request)
+    form = UploadForm(
+        request.POST or None, request.FILES or None, user=request.user, model=model, picked=picked
+    )
     done, created = submitted(
         request, form, lambda **data: actions.create_evaluation(request.user, **data)
     )
@@ -45,10 +49,19 @@ def new_evaluation(request: PageRequest) -> HttpResponse:
         return redirect(created)
     context = {
         "model": model,
+        "left_out": left_out,
         "refusal": getattr(request, "upload_refusal", None),
         "has_team": request.user.teams().exists(),
     }
     return show(request, "consumption/evaluation_new.html", form, **context)
+
+
+def _picked(request: PageRequest) -> tuple[list[ModelVersion], list[str]]:
+    """(the versions that the address names and that can answer rows, why the other ones cannot)."""
+    names = request.GET.getlist("version")[:MOST_VERSIONS]
+    named = [named_version(request.user, name) for name in names]
+    problems = {version: cannot_answer(version) for version in named if version}
+    return [one for one, why in problems.items() if not why], list(filter(None, problems.values()))
 
 
 @never_cache
@@ -146,6 +159,9 @@ def _page(request: PageRequest, found: BatchEvaluation, **forms: Any) -> HttpRes
     elif found.state == BatchState.RUNNING:
         answers = found.rows * len(context["names"])
         context["progress"] = min(100, round(100 * found.answers_done / max(answers, 1)))
+    if found.state in (BatchState.READY, BatchState.SUCCEEDED):
+        context["drifts"] = evaluation_pages.drifts(found)
+        context["without_spread"] = evaluation_pages.without_spread(found)
     template = "consumption/_evaluation.html" if request.htmx else "consumption/evaluation.html"
     status = 422 if request.method == "POST" else 200
     return render(request, template, context, status=status)

@@ -10,7 +10,7 @@ from consumption import actions
 from consumption.evaluations.files import Files
 from consumption.evaluations.mapping import Mapping
 from consumption.models import BatchEvaluation
-from publishing.batch import kept, tables, truth
+from publishing.batch import drift, kept, spread, tables, truth
 from publishing.batch.kept import Contract, Seen, Views
 from publishing.batch.reading import UPLOAD
 from publishing.batch.tables import Reading
@@ -38,10 +38,11 @@ def check(evaluation: BatchEvaluation) -> None:
 def chunked(
     files: Files, mapping: Mapping, reading: Reading, report: "Report"
 ) -> Iterator[tuple[list[int], dict[str, list[str]]]]:
-    """(numbers of the rows, {mapped column: cells}); what is not mapped is dropped here."""
+    """(numbers of the rows, {mapped column: cells}); what is not mapped is dropped here, and personal values replaced."""
     all_rows = tables.rows(files.read(UPLOAD), reading)
     names = tables.header(next(all_rows, []))
     places = {column: names.index(column) for column in mapping.columns}
+    replaced = set(mapping.pseudonyms)
     numbers: list[int] = []
     columns: dict[str, list[str]] = {column: [] for column in places}
     for number, row in enumerate(all_rows, 1):
@@ -49,7 +50,8 @@ def chunked(
             report.ragged += 1
         numbers.append(number)
         for column, place in places.items():
-            columns[column].append(row[place] if place < len(row) else "")
+            cell = row[place] if place < len(row) else ""
+            columns[column].append(files.pseudonym(cell) if column in replaced else cell)
         if len(numbers) == kept.CHUNK_ROWS:
             yield numbers, columns
             numbers, columns = [], {column: [] for column in places}
@@ -70,6 +72,12 @@ class Report:
         self._labels = truth.Labels(decimal)
         self._groups: dict[str, set[str]] = {column: set() for column in mapping.groups}
         self._seen: set[int] = set()
+        self._observed = {
+            (contract.version.pk, name): drift.Observed(known)
+            for contract in contracts
+            for name, known in spread.spreads_of(kept.card_of(contract.version)).items()
+            if name in contract.inputs
+        }
 
     def add(self, chunk: kept.Chunk) -> None:
         self.rows += len(chunk.numbers)
@@ -77,6 +85,9 @@ class Report:
         seen = [(contract, views.of(contract)) for contract in self._contracts]
         for contract, view in seen:
             self._valid[contract.version.pk] += int(view.taken.sum())
+            for name, values in view.values.items():
+                if observed := self._observed.get((contract.version.pk, name)):
+                    observed.add(values)
         self.shared += int(np.logical_and.reduce([view.taken for _, view in seen]).sum())
         self._count_faults(chunk, seen)
         for row in zip(*chunk.cells.values(), strict=True):
@@ -131,6 +142,11 @@ class Report:
             "classes": list(task.classes),
             "problem": task.problem,
             "groups": {column: len(groups) for column, groups in self._groups.items()},
+            "drift": [
+                {"version": pk, "input": name, "index": round(observed.index, 4)}
+                for (pk, name), observed in self._observed.items()
+                if observed.index is not None
+            ],
         }
 
     def _task(self) -> truth.Task:

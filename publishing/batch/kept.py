@@ -100,5 +100,11 @@ class Views:
         return Seen(values, taken, faults)
 
 
+def card_of(version: ModelVersion) -> dict[str, Any]:
+    """The values of the version's card; {} without one."""
+    card = getattr(version, "card", None)
+    return card.data if card else {}
+
+
 def contracts_of(versions: Sequence[ModelVersion], mapping: Mapping) -> list[Contract]:
     return [Contract.of(version, mapping) for version in versions]

@@ -47,6 +47,12 @@ def model():
     return entry
 
 
+@pytest.fixture
+def few():
+    said = {"summary": "Says what it says, and nothing more."}
+    return [factories.model(name=f"Something {number}", **said) for number in "abc"]
+
+
 def finds(model, text):
     return search.rank(RegisteredModel.objects.all(), text).filter(pk=model.pk).exists()
 
@@ -68,6 +74,26 @@ def test_every_word_of_a_name_finds_it(model, made, data):
     assert finds(model, WAYS[way](name)), (name, way)
     begun = part[: data.draw(st.integers(1, len(part)))]
     assert finds(model, begun), (name, begun)
+
+
+@given(
+    shared=st.lists(PARTS, min_size=1, max_size=3, unique=True),
+    names=st.lists(st.lists(PARTS, max_size=2), min_size=1, max_size=3),
+    data=st.data(),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_word_finds_its_model_where_few_models_share_all_words(few, shared, names, data):
+    """In a catalog of one, two or three models without vectors, also beside a word that nobody has."""
+    made = [" ".join([*shared, *own]) for own in names]
+    for entry, name in zip(few, made, strict=False):
+        RegisteredModel.objects.filter(pk=entry.pk).update(name=name, state="published")
+    few_ids = [entry.pk for entry in few[len(made) :]]
+    RegisteredModel.objects.filter(pk__in=few_ids).update(state="draft")
+    place = data.draw(st.integers(0, len(made) - 1))
+    word = data.draw(st.sampled_from(made[place].split()))
+    found = search.rank(RegisteredModel.objects.published(), f"{word} qqqqunheardof")
+    assert few[place].pk in [entry.pk for entry in found], (made, word)
+    assert finds(few[place], word) and finds(few[place], made[place])
 
 
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60))

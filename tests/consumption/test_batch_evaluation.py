@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog.models import ModelCard
 from consumption import actions
 from consumption.evaluations import actions as evaluations
 from consumption.evaluations import exports as evaluation_exports
@@ -506,3 +507,26 @@ def test_few_rows_and_own_models_are_not_shared(version):
     with pytest.raises(RuleError, match="nothing to share"):
         actions.share_figures(factories.alice(), evaluating.again(mine))
     assert not Evaluation.objects.filter(kind="consumer").exists()
+
+
+# --- against the training data ----------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_far_from_training_are_said_to_be(maya, version):
+    spread = [
+        "income: 2700 3400 4100 4800 5500 6200 6900 7600 8300",  # as evaluating.amounts draws them
+        "debt: 5 10 15 20 25 30 35 40 45",
+    ]
+    ModelCard.objects.update_or_create(
+        version=version, defaults={"data": {"data.training.spread": spread}}
+    )
+    found = evaluating.checked(
+        evaluating.read(evaluating.uploaded(evaluating.amounts(), [version]))
+    )
+    income, debt = sorted(found.report["drift"], key=lambda one: one["index"])
+    assert income["input"] == "income" and income["index"] < 0.1
+    assert debt["input"] == "debt" and debt["index"] > 0.25
+    for state in (found, evaluating.ran(found)):
+        text = text_of(maya.get(state.get_absolute_url()))
+        shown = text.split("Your rows against the training data")[1].split("</section>")[0]
+        assert shown.index("debt") < shown.index("Shifted") < shown.index("income")

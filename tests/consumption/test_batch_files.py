@@ -155,3 +155,31 @@ def test_what_looks_personal_is_confirmed_or_left_out(version):
     again_found = read(uploaded(content, [version]))
     mapping = evaluating.MAPPING | {"groups": ("contact",)}
     assert evaluating.checked(again_found, mapping, confirms_personal=True).state == "ready"
+
+
+def test_personal_values_are_replaced_before_anything_is_kept(version):
+    rows = amounts(60).splitlines()
+    people = [f"person{at % 3}@bank-of-somewhere.com" for at in range(60)]
+    content = "\n".join(
+        [rows[0] + ",contact"] + [f"{a},{b}" for a, b in zip(rows[1:], people, strict=True)]
+    )
+    mapping = evaluating.MAPPING | {"groups": ("contact",), "pseudonyms": ("contact",)}
+    found = evaluating.checked(read(uploaded(content, [version])), mapping)  # nothing to confirm
+    assert found.state == "ready"
+    files = evaluating.Files(found)
+    kept = [
+        cell for name in files.names("rows-") for cell in files.read_json(name)["cells"]["contact"]
+    ]
+    assert len(kept) == 60 and len(set(kept)) == 3 and not any("person" in cell for cell in kept)
+    another = evaluating.checked(read(uploaded(content, [version])), mapping)
+    files = evaluating.Files(another)
+    others = {
+        cell for name in files.names("rows-") for cell in files.read_json(name)["cells"]["contact"]
+    }
+    assert not others & set(kept)  # each upload has a key of its own
+    done = evaluating.ran(found)
+    assert {one["group"] for one in done.results["groups"]} == set(kept)
+    with pytest.raises(evaluating.Invalid, match="takes numbers"):
+        evaluating.checked(
+            read(uploaded(content, [version])), evaluating.MAPPING | {"pseudonyms": ("income",)}
+        )

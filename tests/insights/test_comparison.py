@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -20,6 +21,7 @@ from marketplace.insights.comparison.significance import Measured
 from marketplace.insights.comparison.table import Mark
 from tests import factories
 from tests.api.test_answers_keep_the_schema import document, problems  # noqa: F401
+from tests.consumption import evaluating
 from tests.pages import text_of
 
 SHARED = {"data": "Income benchmark", "data_sha256": "a" * 64}
@@ -255,3 +257,51 @@ def test_access_is_offered_to_those_who_have_none_where_it_is_open(three):
     assert "Your subscription" in text
     stranger = text_of(signed_in(factories.charlie()).get(address(*slugs)))
     assert stranger.count(">Request access<") == 2
+
+
+# --- rows of one's own ------------------------------------------------------------------------------------------------
+
+
+def scored(count=400):
+    """CSV of a yes or no that income - debt foretells."""
+    random = np.random.default_rng(3)
+    income, debt = random.normal(0, 2, count), random.normal(0, 2, count)
+    yes = random.uniform(size=count) < 1 / (1 + np.exp(debt - income))
+    lines = [f"{a:.4f},{b:.4f},{int(y)}" for a, b, y in zip(income, debt, yes, strict=True)]
+    return "\n".join(["income,debt,repaid", *lines]) + "\n"
+
+
+@pytest.mark.django_db
+def test_rows_of_the_own_team_are_compared_in_pairs(tmp_path):
+    """Issue 12, done 3: the comparison has a team's own rows, and says where there is no significant difference."""
+    rivals = [
+        evaluating.live(tmp_path, name=name, content=evaluating.graph(node, sigmoid=True))
+        for name, node in (("Knows", "Sub"), ("Twin of it", "Sub"), ("Adds instead", "Add"))
+    ]
+    mapping = {"inputs": {"income": "income", "debt": "debt"}, "label": "repaid"}
+    done = evaluating.evaluated(scored(), rivals, mapping)
+    assert done.state == "succeeded", done.problem
+    table = compared(rivals)
+    own = next(group for group in table.groups if group.title == "On your own rows")
+    assert (
+        "October applications, 400 of 400 rows" in own.hint and own.url == done.get_absolute_url()
+    )
+    knows, twin, adds = own.rows[0].cells
+    assert knows.verdict.text == "Reference" and adds.mark == Mark.WORSE
+    assert twin.verdict.text.startswith("No significant difference (0") and not twin.mark
+    assert adds.verdict.text.startswith("Worse by")
+    assert [cell.text for cell in row(table, "Rows not answered").cells] == ["0", "0", "0"]
+    assert str(table.in_short[0]) == (
+        "On your own rows: Adds instead answers worse than Knows; no significant difference between Knows and Twin of it."
+    )
+    best = row(
+        compared([rivals[2], rivals[0]]), own.rows[0].label
+    ).cells  # another order, the same run
+    assert [cell.mark for cell in best] == [Mark.WORSE, Mark.BEST]
+    outsider = compared(rivals, factories.charlie())
+    assert not any(group.title == own.title for group in outsider.groups)
+    maya = signed_in(factories.maya())
+    page = maya.get(address("knows", "twin-of-it"))
+    assert "On your own rows" in main(page)
+    run = maya.get(page.context["run_url"])
+    assert run.context["form"].initial["versions"] == [one.pk for one in rivals[:2]]

@@ -101,6 +101,7 @@ def data(listing: Listing, release: Release, facts: dict[str, Any] | None) -> di
         "data.personal.lawful_basis": f"{text['basis']}. Impact assessment DPIA-{listing.slug}."
         if personal
         else NO_PERSONAL_DATA,
+        **({"data.training.spread": facts["spread"]} if facts else {}),
         "data.preprocessing": text["preprocessing"],
         "data.labels": text["labels"],
     }

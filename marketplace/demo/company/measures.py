@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .listing import Recipe, Sample
+from publishing.batch.spread import written
+
+from .listing import Column, Recipe, Sample
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 MIN_GROUP = 100
@@ -26,10 +28,16 @@ def facts(
     return {
         "rows_training": len(kept.target),
         "rows_hold_out": len(held.target),
+        "spread": [written(one.name, kept.inputs[one.name]) for one in told(recipe)],
         "metrics": metrics(recipe, primary_target(held.target), predicted),
         "baseline": baseline(recipe, kept, held),
         "fairness": fairness(recipe, held, predicted),
     }
+
+
+def told(recipe: Recipe) -> list[Column]:
+    """The inputs whose spread a card tells: free texts have none."""
+    return [one for one in recipe.columns if one.datatype != "BYTES" or one.enum]
 
 
 def prediction(recipe: Recipe, answers: dict[str, np.ndarray]) -> np.ndarray:

@@ -11,7 +11,7 @@ from catalog.tray import Pick
 from consumption.models import Subscription
 from consumption.subscribing import open_versions
 from marketplace.accounts.models import User
-from marketplace.insights.comparison import access, contract, quality, service_level
+from marketplace.insights.comparison import access, contract, own_rows, quality, service_level
 from marketplace.insights.comparison.table import Column, Comparison
 
 __all__ = ["Comparison", "compare"]
@@ -33,8 +33,10 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
     known = quality.known_of(columns)
     services = [service_level.Measured(column) for column in columns]
     offers = access.offers_of(columns, calls)
+    own = own_rows.group(user, columns)
     groups = (
         *quality.groups(known),
+        *([own] if own else []),
         service_level.group(services),
         access.group(columns, offers),
         contract.group(columns),
@@ -42,6 +44,7 @@ def compare(user: User, picks: Sequence[Pick], calls: int = access.USUAL_CALLS) 
     )
     names = _names(columns)
     sentences = [
+        own_rows.sentence(names, own),
         quality.sentence(names, known),
         service_level.sentence(names, services),
         access.sentence(names, offers),

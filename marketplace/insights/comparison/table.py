@@ -109,11 +109,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows about one thing. hint: which data, how much of it, by whom, when."""
+    """Rows about one thing. hint: which data, how much of it, by whom, when. url: where all of it stands, "" for nowhere."""
 
     title: str
     rows: tuple[Row, ...]
     hint: str = ""
+    url: str = ""
 
     def named(self, names: list[str]) -> "Group":
         """The same rows, each cell with the name of its column."""

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from catalog import recent_searches, tray
+from catalog.models import ModelVersion
 from catalog.tray import Pick
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link, Tab
@@ -61,11 +62,18 @@ def compare(request: PageRequest) -> HttpResponse:
             Tab("Differences", _address(request, order, rows=""), not shows_all),
             Tab("All rows", _address(request, order, rows="all"), shows_all),
         ],
+        "run_url": _run_url([column.version for column in compared.columns]),
         "csv_url": _address(request, order, **{"as": "csv"}),
         "asked_for": asked_for,
         "trail": [back],
     }
     return render(request, "insights/compare.html", context)
+
+
+def _run_url(versions: list[ModelVersion]) -> str:
+    """A batch evaluation of these versions, the reference first."""
+    named = [f"{version.model.slug}/{version.number}" for version in versions]
+    return f"{reverse('consumption:new_evaluation')}?{urlencode({'version': named}, doseq=True)}"
 
 
 def _head(column: Column, order: list[Pick], request: PageRequest) -> Head:
