@@ -13,6 +13,8 @@ NOT_NOW = (302, 404, 422, 403, 403, 403)  # the right person, at another time
 WHERE = {"use review": {"pk": "use_review.pk"}}
 
 PAGES = {
+    ("consumption:share_evaluation", "get"): ("evaluation", POST_ONLY),
+    ("consumption:share_evaluation", "post"): ("evaluation", (302, 404, 409, 404, 404, 404)),
     ("consumption:decide", "get"): ("pending", (302, 404, 200, 200, 200, 200)),
     ("consumption:decide", "post"): ("pending", (302, 404, 403, 302, 403, 403)),
     ("consumption:close", "get"): ("subscription", POST_ONLY),

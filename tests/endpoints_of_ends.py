@@ -10,6 +10,7 @@ DONE = (302, 403, 403, 302, 302, 403)
 CHANGED = (401, 403, 403, 200, 200, 403)
 REASON = {"reason": LONG}
 GRANT = {"outcome": "granted", "no_conflict": True} | REASON
+LONGER = {"no_conflict": True, "until": "2030-01-01"} | REASON
 GUIDE = dict.fromkeys(("what_changes", "steps", "checks"), LONG)
 
 WHERE = {
@@ -20,6 +21,8 @@ WHERE = {
 }
 
 PAGES = {
+    ("governance:extend", "get"): ("version", (302, 403, 403, 403, 200, 403)),
+    ("governance:extend", "post"): ("version", (302, 403, 403, 403, 409, 403)),
     ("publishing:migration_guide", "get"): ("ending", (302, 200, 200, 200, 200, 200)),
     ("publishing:edit_guide", "get"): ("ending", FORM),
     ("publishing:edit_guide", "post"): ("ending", DONE),
@@ -39,6 +42,7 @@ PAGES = {
 }
 
 API = {
+    ("api:version-extend", "post"): ("live id", (401, 403, 403, 403, 409, 403)),
     ("api:version-migration-guide", "get"): ("ending id", READ),
     ("api:version-migration-guide", "put"): ("ending id", CHANGED),
     ("api:version-migrations", "get"): ("ending id", (401, 403, 200, 200, 200, 200)),
@@ -59,6 +63,7 @@ API = {
 }
 
 BODIES = {
+    **dict.fromkeys(("governance:extend", "api:version-extend"), LONGER),
     "publishing:edit_guide": GUIDE,
     "publishing:write_about_move": {"text": LONG},
     "publishing:postpone": {"sunset_at": "2029-01-01"} | REASON,
