@@ -23,6 +23,7 @@ from marketplace.core.links import Link, Tab
 PAGE_SIZE = 25
 NEEDS, RECORDS = "catalog:needs", "catalog:search_records"
 DEMAND = "insights:demand"  # an upper app's page
+WITHDRAW = "withdraw"  # before the names of that form's fields: the decision has a reason too
 
 
 def tabs(current: str) -> list[Tab]:
@@ -94,7 +95,7 @@ def record(request: PageRequest, pk: int) -> HttpResponse:
         verify_url=request.build_absolute_uri(
             reverse("api:search-record-verify", args=[searched.pk])
         ),
-        withdraw_form=WhyForm(),
+        withdraw_form=WhyForm(prefix=WITHDRAW),
         trail=[Link("Search before build", reverse(RECORDS))],
     )
 
@@ -103,7 +104,7 @@ def record(request: PageRequest, pk: int) -> HttpResponse:
 def withdraw(request: PageRequest, pk: int) -> HttpResponse:
     """Take a record back."""
     searched = get_object_or_404(SearchRecord.objects.visible_to(request.user), pk=pk)
-    form = WhyForm(request.POST)
+    form = WhyForm(request.POST, prefix=WITHDRAW)
     if not form.is_valid():
         raise Invalid("Say why in at least 20 characters.", field="reason")
     search_record_actions.withdraw_search_record(

@@ -150,7 +150,7 @@ BODIES = {
         "sponsor": "Mara",
     }
     | REASON,
-    "catalog:withdraw_search_record": REASON,
+    "catalog:withdraw_search_record": {"withdraw-reason": LONG},
     "catalog:new_need": OUR_NEED | {"text": LONG},
     "catalog:need": {"team": "@application.team.pk", "value_a_year": 5},
     "catalog:change_need": {"team": "@application.team.slug"},
