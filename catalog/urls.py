@@ -4,6 +4,7 @@ from django.urls import path
 
 from catalog import (
     collection_views,
+    glossary_views,
     need_views,
     saved_search_views,
     search_record_views,
@@ -33,6 +34,8 @@ urlpatterns = [
     path("needs/<int:pk>/", need_views.need, name="need"),
     path("needs/<int:pk>/<slug:verb>/", need_views.change_need, name="change_need"),
     path("search/suggest/", views.suggest, name="suggest"),
+    path("glossary/", glossary_views.glossary, name="glossary"),
+    path("glossary/<int:pk>/take-out/", glossary_views.take_out, name="take_out_word"),
     path("collections/", collection_views.collection_list, name="collections"),
     path("collections/new/", collection_views.new_collection, name="new_collection"),
     path("collections/<slug:slug>/", collection_views.collection, name="collection"),

@@ -12,6 +12,7 @@ from rest_framework.routers import SimpleRouter
 
 from catalog.api import Capabilities, Domains, Models, ModelTypes
 from catalog.collection_api import Collections
+from catalog.glossary_api import Glossary
 from catalog.need_api import Needs
 from catalog.saved_search_api import SavedSearches
 from catalog.search_record_api import SearchRecords
@@ -124,6 +125,7 @@ router.register("versions", Versions, basename="version")
 router.register("search-records", SearchRecords, basename="search-record")
 router.register("needs", Needs)
 router.register("collections", Collections)
+router.register("glossary", Glossary, basename="glossary")
 router.register(
     rf"models/(?P<slug>{SLUG})/versions/(?P<number>[^/]+)/evaluations",
     Evaluations,

@@ -44,6 +44,10 @@ PAGES = {
     ("catalog:need", "post"): ("need", (302, 422, 302, 422, 422, 422)),
     ("catalog:change_need", "get"): ("need's verb", POST_ONLY),
     ("catalog:change_need", "post"): ("need's verb", (302, 403, 302, 403, 403, 403)),
+    ("catalog:glossary", "get"): (None, SIGNED_IN),
+    ("catalog:glossary", "post"): (None, (302, 403, 403, 403, 302, 403)),
+    ("catalog:take_out_word", "get"): ("glossary entry", POST_ONLY),
+    ("catalog:take_out_word", "post"): ("glossary entry", (302, 403, 403, 403, 302, 403)),
     ("catalog:collections", "get"): (None, SIGNED_IN),
     ("catalog:new_collection", "get"): (None, CURATORS),
     ("catalog:new_collection", "post"): (None, (302, 404, 404, 404, 302, 404)),
@@ -105,6 +109,10 @@ API = {
     ("api:need-commission", "post"): ("need", (401, 403, 403, 403, 200, 403)),
     ("api:need-decline", "post"): ("need", (401, 403, 403, 403, 200, 403)),
     ("api:need-withdraw", "post"): ("need", (401, 403, 200, 403, 403, 403)),
+    ("api:glossary-list", "get"): (None, READ),
+    ("api:glossary-list", "post"): (None, (401, 403, 403, 403, 201, 403)),
+    ("api:glossary-detail", "get"): ("glossary entry", READ),
+    ("api:glossary-detail", "delete"): ("glossary entry", (401, 403, 403, 403, 204, 403)),
     ("api:collection-list", "get"): (None, READ),
     ("api:collection-list", "post"): (None, (401, 403, 403, 403, 201, 403)),
     ("api:collection-detail", "get"): ("collection", READ),
@@ -133,11 +141,14 @@ API = {
 TALK = {"kind": "bug", "title": "Wrong for farmers", "text": LONG}
 RATED = {"stars": 4, "text": LONG}
 OUR_NEED = {"title": "Roofs", "team": "@application.team.pk"}
+SHORT = {"word": "CLV", "meaning": "customer lifetime value"}
 SET = {"name": "Lending", "text": LONG}
 BODIES = {
     "catalog:new_collection": SET,
     "catalog:edit_collection": SET,
     "catalog:collection": {"model": "@live.model.slug"},
+    "catalog:glossary": SHORT,
+    "api:glossary-list": SHORT,
     "api:collection-list": SET,
     "api:collection-detail": SET | {"is_featured": True},
     "api:collection-put-in": {"model": "@live.model.slug"},

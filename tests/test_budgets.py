@@ -40,6 +40,8 @@ LISTS = [
     ("catalog:model", "maya", 36),
     ("catalog:versions", "alice", 16),
     ("catalog:suggest", "maya", 6),
+    ("catalog:glossary", "rita", 7),
+    ("api:glossary-list", "maya", 5),
     ("catalog:saved_searches", "maya", 7),
     ("api:saved-search-list", "maya", 5),
     ("consumption:access", "maya", 26),

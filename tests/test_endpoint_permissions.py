@@ -87,6 +87,7 @@ class EndpointFixtures:
         )
         self.benchmark = factories.benchmark()
         self.saved_search = factories.saved_search()
+        self.glossary_entry = factories.glossary_entry()
         self.leave, self.close = "leave", "close"
         self.rating = factories.rating(self.subscription)
         self.discussion = factories.discussion(self.live)

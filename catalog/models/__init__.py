@@ -14,6 +14,7 @@ from catalog.models.entries import (
     VersionState,
     sees_everything,
 )
+from catalog.models.glossary import GlossaryEntry
 from catalog.models.needs import Need, NeedInterest, NeedStage, NeedState, NeedSupport
 from catalog.models.saved_searches import SavedSearch
 from catalog.models.search import MeaningVector, Neighbour, SearchDocument
@@ -27,6 +28,7 @@ from catalog.models.search_records import (
 from catalog.models.terms import VOCABULARIES, Capability, Domain, ModelType, Term
 
 __all__ = [
+    "GlossaryEntry",
     "Alias",
     "Artifact",
     "Capability",

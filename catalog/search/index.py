@@ -100,6 +100,7 @@ class Index:
     facts        {name of FACTS: int64}.
     lengths      the sum of a row's weights.
     vectors      rows × dim, float32; nothing but zeros without a vector.
+    by_tag       {tag without case: the rows that have it}.
     kept         what others work out of this Index, until a fact changes; kept_of_words: until a row's words change.
     """
 
@@ -114,6 +115,7 @@ class Index:
     has_vector: Array
     names: list[str]
     tags: list[tuple[str, ...]]
+    by_tag: dict[str, list[int]]
     written: Array
     embedder: str
     horizon: int
@@ -185,6 +187,7 @@ def _read_all() -> Index:
         has_vector=np.zeros(count, bool),
         names=[""] * count,
         tags=[()] * count,
+        by_tag={},
         written=np.zeros(count, np.int64),
         embedder=embedder.name if embedder else "",
         horizon=horizon,
@@ -253,7 +256,7 @@ def _with_changed(index: Index, changed: list[int], horizon: int) -> Index:
 def _with_rows(index: Index, ids: list[int], horizon: int) -> tuple[Index, list[Document]]:
     """(the Index with names, tags, vectors of these listings read anew; their Documents)."""
     row_of, new_ids = dict(index.row_of), []
-    names, tags = list(index.names), list(index.tags)
+    names, tags, tagged = list(index.names), list(index.tags), []
     documents, vectors, written, unsettled = [], {}, {}, set(index.unsettled)
     for pk, name, labels, words, weights, at, changed_in, vector in _rows(index.embedder, ids):
         row = row_of.setdefault(pk, len(names))
@@ -261,7 +264,9 @@ def _with_rows(index: Index, ids: list[int], horizon: int) -> tuple[Index, list[
             new_ids.append(pk)
             names.append(name)
             tags.append(())
-        names[row], tags[row] = name, tuple(map(str, json.loads(labels)))
+        before, tags[row] = tags[row], tuple(map(str, json.loads(labels)))
+        tagged.append((row, before, tags[row]))
+        names[row] = name
         documents.append(
             Document(row, words.split(" ") if words else [], np.frombuffer(weights, np.uint8))
         )
@@ -287,6 +292,7 @@ def _with_rows(index: Index, ids: list[int], horizon: int) -> tuple[Index, list[
         row_of=row_of,
         names=names,
         tags=tags,
+        by_tag=_retagged(index.by_tag, tagged),
         lengths=lengths,
         vectors=matrix,
         has_vector=has_vector,
@@ -296,6 +302,20 @@ def _with_rows(index: Index, ids: list[int], horizon: int) -> tuple[Index, list[
         kept_of_words={},
     )
     return index, documents
+
+
+def _retagged(
+    by_tag: dict[str, list[int]], changes: Iterable[tuple[int, tuple[str, ...], tuple[str, ...]]]
+) -> dict[str, list[int]]:
+    """The rows of each tag after the changes: (row, its tags before, its tags now)."""
+    touched: dict[str, set[int]] = {}
+    for row, before, now in changes:
+        old, new = ({tag.casefold() for tag in tags} for tags in (before, now))
+        for tag in old ^ new:
+            rows = touched.setdefault(tag, set(by_tag.get(tag, ())))
+            (rows.add if tag in new else rows.discard)(row)
+    kept = {tag: rows for tag, rows in by_tag.items() if tag not in touched}
+    return kept | {tag: sorted(rows) for tag, rows in touched.items() if rows}
 
 
 def _rows(embedder: str, ids: list[int]) -> Iterable[tuple[Any, ...]]:

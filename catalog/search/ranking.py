@@ -3,6 +3,7 @@
 Everything here is a numpy array with one entry a row of the index.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,7 +64,7 @@ class WordMatch:
 
 def rank(index: Index, is_visible: Array, question: Question) -> Ranking:
     """What fits the question among the visible rows."""
-    match = match_words(index, is_visible, question.words)
+    match = match_words(index, is_visible, question.words, question.instead_of)
     vector = embedders.embed_query(question.text)
     meaning = _meaning(index, is_visible, vector, match.share)
     is_near = _near(meaning, is_visible, index)
@@ -76,16 +77,25 @@ def rank(index: Index, is_visible: Array, question: Question) -> Ranking:
     return Ranking(rows, score[rows], is_good, vector is not None, vector)
 
 
-def match_words(index: Index, is_visible: Array, words: list[str]) -> WordMatch:
-    """How well each row has the words, by any form, by initials, and the last one by a beginning."""
+def match_words(
+    index: Index, is_visible: Array, words: list[str], instead_of: Mapping[str, str] | None = None
+) -> WordMatch:
+    """How well each row has the words, by any form, by initials, and the last one by a beginning.
+
+    instead_of  {word: a short word whose meaning it is part of, which counts as it}.
+    """
+    short = instead_of or {}
     score, share = np.zeros(len(index), np.float32), np.zeros(len(index), np.float32)
     count, asked = max(int(is_visible.sum()), LEAST_COUNT), 0.0
     visible = index.lengths[is_visible]
     length = index.lengths / max(float(visible.mean()) if len(visible) else 1.0, 1.0)
     norm = SATURATION * (1 - LENGTH_SHARE + LENGTH_SHARE * length)
-    stems = stems_of(words)
+    stems = stems_of([*words, *short.values()])
     for place, word in enumerate(words):
-        amount = index.weights_of(lexemes_of(word, stems)) / UNIT
+        lexemes = lexemes_of(word, stems)
+        if word in short:
+            lexemes += lexemes_of(short[word], stems)
+        amount = index.weights_of(lexemes) / UNIT
         if place == len(words) - 1:
             begun = index.weights_of([], word) / UNIT
             amount = np.maximum(amount, BEGUN * begun)

@@ -89,6 +89,11 @@ class Found:
         return self.question.text if self.question.corrections else ""
 
     @property
+    def read_as(self) -> list[tuple[str, str]]:
+        """(short word, its meaning) of those that the glossary explains."""
+        return [(word.upper(), said) for word, said in self.question.read_as.items()]
+
+    @property
     def by_meaning(self) -> bool:
         return self.ranking.is_by_meaning
 
@@ -137,7 +142,7 @@ class Found:
         models = {model.pk: model for model in seen.filter(pk__in=ids)}
         shown = [models[pk] for pk in ids if pk in models]
         findings = (
-            findings_of(shown, self.question.words, self.ranking.vector) if self.typed else {}
+            findings_of(shown, self.question.marked, self.ranking.vector) if self.typed else {}
         )
         place = {row: int(np.flatnonzero(self.ranking.rows == row)[0]) for row in rows}
         return [
@@ -201,28 +206,15 @@ def visible_rows(index: Index, user: User) -> Array:
 def other_selection(index: Index, param: str, values: Sequence[str]) -> Array:
     """The rows of teams (slugs), owners (usernames) or tags."""
     if param == "tag":
-        by_tag = rows_by_tag(index)
         has = np.zeros(len(index), bool)
         for value in values:
-            has[by_tag.get(value.casefold(), [])] = True
+            has[index.by_tag.get(value.casefold(), [])] = True
         return has
     if param == "team":
         ids = Team.objects.filter(slug__in=list(values)).values_list("pk", flat=True)
     else:
         ids = User.objects.filter(username__in=list(values)).values_list("pk", flat=True)
     return np.isin(index.facts[param], list(ids))
-
-
-def rows_by_tag(index: Index) -> dict[str, list[int]]:
-    """{tag without case: the rows that have it}."""
-    if "tags" not in index.kept_of_words:
-        by_tag: dict[str, list[int]] = {}
-        for row, tags in enumerate(index.tags):
-            for tag in tags:
-                by_tag.setdefault(tag.casefold(), []).append(row)
-        index.kept_of_words["tags"] = by_tag
-    kept: dict[str, list[int]] = index.kept_of_words["tags"]
-    return kept
 
 
 def label_of(param: str, value: str) -> str:

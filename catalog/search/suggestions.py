@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from catalog.search.embedders import Array
 from catalog.search.findings import Part, findings_of
 from catalog.search.index import Index, current
 from catalog.search.ranking import use
-from catalog.search.results import rows_by_tag, visible_rows
+from catalog.search.results import visible_rows
 from catalog.search.understanding import LONGEST_QUERY, content_words, lexemes_of, stems_of
 from catalog.words import words_of
 from marketplace.accounts.models import Team, User
@@ -120,16 +121,17 @@ def _named(
 
 
 def _tags(index: Index, is_visible: Array, words: list[str], limit: int) -> list[SuggestedTag]:
-    by_tag = rows_by_tag(index)
-    if "words of tags" not in index.kept_of_words:
-        index.kept_of_words["words of tags"] = {tag: words_of(tag) for tag in by_tag}
-    parts = index.kept_of_words["words of tags"]
     found = [
         SuggestedTag(tag, count)
-        for tag, rows in by_tag.items()
-        if _has_all(parts[tag], words) and (count := int(is_visible[rows].sum()))
+        for tag, rows in index.by_tag.items()
+        if _has_all(_words_of(tag), words) and (count := int(is_visible[rows].sum()))
     ]
     return sorted(found, key=lambda one: (-one.count, one.tag))[:limit]
+
+
+@lru_cache(maxsize=50_000)
+def _words_of(tag: str) -> list[str]:
+    return words_of(tag)
 
 
 def _has_all(parts: list[str], words: list[str]) -> bool:

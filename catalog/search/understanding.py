@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 from rapidfuzz import fuzz, process
 
+from catalog.models import GlossaryEntry
 from catalog.search import embedders
 from catalog.search.embedders import Array
 from catalog.search.index import Index
@@ -31,11 +32,21 @@ _stems: dict[str, str] = {}
 
 @dataclass(frozen=True)
 class Question:
-    """words: what is looked for; corrections: {word as typed: word that is looked for}; text: the text with these."""
+    """words: what is looked for; corrections: {word as typed: word that is looked for}; text: the text with these.
+
+    read_as  {short word as typed: its meaning}, by the glossary; instead_of: {word of a meaning: the short word, which counts as it}.
+    """
 
     words: list[str]
     text: str
     corrections: dict[str, str] = field(default_factory=dict)
+    read_as: dict[str, str] = field(default_factory=dict)
+    instead_of: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def marked(self) -> list[str]:
+        """The words that are marked in what was found."""
+        return [*self.read_as, *self.words]
 
 
 def content_words(text: str) -> list[str]:
@@ -75,9 +86,35 @@ def understand(index: Index, is_visible: Array, text: str, *, exact: bool = Fals
     """The Question in a text. `exact`: nothing is corrected. `is_visible` says whose words count."""
     text = text[:LONGEST_QUERY]
     words = content_words(text)
-    corrections = {} if exact or not words else corrections_of(index, is_visible, words)
-    corrected = list(dict.fromkeys(corrections.get(word, word) for word in words))
-    return Question(corrected, _replaced(text, corrections), corrections)
+    if exact or not words:
+        return Question(words, text)
+    known = glossary(index)
+    read_as = {word: known[word] for word in words if word in known}
+    others = [word for word in words if word not in read_as]
+    corrections = corrections_of(index, is_visible, others) if others else {}
+    instead_of = {part: word for word, said in read_as.items() for part in content_words(said)}
+    looked_for = [
+        part
+        for word in words
+        for part in (
+            content_words(read_as[word]) if word in read_as else [corrections.get(word, word)]
+        )
+    ]
+    return Question(
+        list(dict.fromkeys(looked_for))[:MOST_WORDS],
+        _replaced(text, corrections | read_as),
+        corrections,
+        read_as,
+        instead_of,
+    )
+
+
+def glossary(index: Index) -> dict[str, str]:
+    """{short word: its meaning}; kept with the index, for as long as figures are."""
+    if "glossary" not in index.kept:
+        index.kept["glossary"] = dict(GlossaryEntry.objects.values_list("word", "meaning"))
+    kept: dict[str, str] = index.kept["glossary"]
+    return kept
 
 
 def corrections_of(index: Index, is_visible: Array, words: list[str]) -> dict[str, str]:

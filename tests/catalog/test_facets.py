@@ -175,12 +175,14 @@ def test_the_index_reads_what_was_written_and_forgets_what_was_taken_back():
 
 def test_changed_rows_are_merged_without_a_difference(entries, monkeypatch):
     monkeypatch.setattr(index, "DELTA", 2)
+    monkeypatch.setattr(index, "CHUNK", 2)
     RegisteredModel.objects.update(state="published", visibility="enterprise")
     person = factories.maya()
     for turn in range(4):
         for entry in entries[: turn + 1]:
             RegisteredModel.objects.filter(pk=entry.pk).update(
                 summary=f"Turn{turn} of animals, number {entry.pk}",
+                tags=["Animals", f"turn{turn}"],
                 created_at=F("created_at") + timedelta(1),
             )
             kept = search.find(person, search.Asked(text=f"animals turn{turn} listing"))
@@ -188,4 +190,10 @@ def test_changed_rows_are_merged_without_a_difference(entries, monkeypatch):
             anew = search.find(person, search.Asked(text=f"animals turn{turn} listing"))
             scores = [[round(hit.score, 5) for hit in found.page(1)] for found in (kept, anew)]
             assert kept.ids(10) == anew.ids(10) and scores[0] == scores[1]
+            tagged = [
+                found.index.by_tag.get(tag)
+                for found in (kept, anew)
+                for tag in ("animals", f"turn{turn}")
+            ]
+            assert tagged[:2] == tagged[2:] and len(tagged[0]) >= len(tagged[1]) > 0
             search.find(person, search.Asked())

@@ -1,0 +1,73 @@
+"""The glossary: a short word finds models that write it out, and those that have it (docs/search.md, "Glossary")."""
+
+import pytest
+from django.test import Client
+
+from catalog import glossary_actions as actions
+from catalog import search
+from catalog.models import GlossaryEntry
+from marketplace.audit.models import AuditEvent
+from marketplace.core.errors import Invalid, NotAllowed
+from marketplace.core.transitions import transition
+from tests import factories
+from tests.pages import text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def models():
+    said = {
+        "Buyer worth": "Estimates the customer lifetime value of an account.",
+        "CLV by segment": "Says what a segment brings in over the years.",
+        "Document classifier": "Sorts scanned letters by what they are about.",
+    }
+    for name, summary in said.items():
+        transition(factories.model(name=name, summary=summary), "published")
+
+
+def found(text, **more):
+    return [
+        hit.model.name for hit in search.find(factories.maya(), search.Asked(text, **more)).page()
+    ]
+
+
+def test_a_short_word_finds_who_writes_it_out_and_who_has_it(models):
+    assert found("clv") == ["CLV by segment"]
+    factories.glossary_entry("CLV", "customer lifetime value")
+    search.forget()
+    assert set(found("CLV")) == {"Buyer worth", "CLV by segment"}
+    assert found("CLV", exact=True) == ["CLV by segment"]
+    client = Client()
+    client.force_login(factories.maya())
+    page = client.get("/models/", {"q": "clv"})
+    text = text_of(page)
+    assert "CLV is read as <strong>customer lifetime value</strong>." in text
+    assert "<mark>customer</mark> <mark>lifetime</mark> <mark>value</mark>" in text
+    assert "<mark>CLV</mark>" in text
+
+
+def test_curators_keep_it():
+    entry = factories.glossary_entry("Nbo", "next best offer")
+    assert (entry.word, str(entry)) == ("nbo", "NBO")
+    again = factories.glossary_entry("NBO", "next best order")
+    assert GlossaryEntry.objects.get() == again and again.meaning == "next best order"
+    with pytest.raises(NotAllowed):
+        actions.explain_word(factories.maya(), word="AVM", meaning="automated valuation model")
+    with pytest.raises(NotAllowed):
+        actions.take_out_word(factories.maya(), entry)
+    actions.take_out_word(factories.rita(), entry)
+    assert not GlossaryEntry.objects.exists()
+    told = AuditEvent.objects.filter(action__startswith="glossary.").values_list(
+        "action", flat=True
+    )
+    assert sorted(told) == ["glossary.explain", "glossary.explain", "glossary.take_out"]
+
+
+@pytest.mark.parametrize(
+    ("word", "meaning"),
+    [("two words", "something else"), ("", "nothing"), ("CLV", "clv"), ("x" * 21, "long")],
+)
+def test_what_explains_nothing_is_refused(word, meaning):
+    with pytest.raises(Invalid):
+        actions.explain_word(factories.rita(), word=word, meaning=meaning)
