@@ -8,8 +8,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from catalog import collection_actions, need_actions, search_record_actions
-from catalog.models import Collection, Need, RegisteredModel, SearchRecord
+from catalog import collection_actions, glossary_actions, need_actions, search_record_actions
+from catalog.models import Collection, GlossaryEntry, Need, RegisteredModel, SearchRecord
 from consumption import actions
 from consumption.models import Discussion, Rating
 from consumption.models.ratings import LEAST_CALLS
@@ -210,12 +210,20 @@ COLLECTIONS = (
         },
     ),
 )
+# Short words of the company, and what its listings write.
+SHORT_WORDS = (
+    ("PD", "probability of default"),
+    ("AVM", "property valuation"),
+    ("AML", "money laundering"),
+    ("NBO", "next best offer"),
+    ("KYC", "client documents"),
+)
 WHY = "It verifies stated income from account credits, was measured by the marketplace, and replaces a project of 200,000 USD."
 
 
 def build_voices() -> None:
     """Write what people said, unless it is there."""
-    for build in (_search, _needs, _answered, _ratings, _discussions, _collections):
+    for build in (_search, _needs, _answered, _ratings, _discussions, _collections, _glossary):
         with transaction.atomic():
             build()
 
@@ -326,6 +334,13 @@ def _collections() -> None:
                 collection_actions.put_in(mona, made, models[slug], note)
         collection_actions.publish_collection(mona, made)
         collection_actions.edit_collection(mona, made, name=name, text=text, is_featured=True)
+
+
+def _glossary() -> None:
+    if GlossaryEntry.objects.exists():
+        return
+    for word, meaning in SHORT_WORDS:
+        glossary_actions.explain_word(person("mona"), word=word, meaning=meaning)
 
 
 def _team_of(application: str) -> Team | None:
