@@ -63,7 +63,6 @@ WHERE = (
         "download": {"pk": "evaluation.pk", "kind": "export"},
         "problem": {"slug": "problem"},
         "saved search": {"pk": "saved_search.pk"},
-        "glossary entry": {"pk": "glossary_entry.pk"},
         "client package": {"name": "client_package"},
     }
     | of_insights.WHERE

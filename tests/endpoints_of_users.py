@@ -13,6 +13,7 @@ OF_CURATORS = (401, 403, 403, 403, 200, 403)
 OF_THE_TWO = (401, 404, 200, 200, 200, 200)  # of the teams of maya and alice
 
 WHERE = {
+    "glossary entry": {"pk": "glossary_entry.pk"},
     "search record": {"pk": "searched.pk"},
     "badge": {"key": "searched.badge_key"},
     "need": {"pk": "need.pk"},

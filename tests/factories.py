@@ -15,13 +15,7 @@ from django.utils import timezone
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
-from catalog import (
-    collection_actions,
-    glossary_actions,
-    need_actions,
-    saved_searches,
-    search_record_actions,
-)
+from catalog import collection_actions, need_actions, saved_searches, search_record_actions
 from catalog.models import Capability, Domain, ModelType, RegisteredModel
 from consumption import actions as consumption
 from consumption.models import (
@@ -659,10 +653,6 @@ def collection(*models, name="Lending decisions"):
         collection_actions.put_in(rita(), made, entry)
     collection_actions.publish_collection(rita(), made)
     return collection_actions.edit_collection(rita(), made, name=name, text=text, is_featured=True)
-
-
-def glossary_entry(word="NBO", meaning="next best offer"):
-    return glossary_actions.explain_word(rita(), word=word, meaning=meaning)
 
 
 def saved_search(by=None, query="q=check+payslips"):

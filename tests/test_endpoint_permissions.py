@@ -10,6 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from catalog import watches
+from catalog.glossary_actions import explain_word
 from consumption.actions import respond
 from consumption.changes.actions import propose
 from consumption.models import Plan, Rollout
@@ -87,7 +88,9 @@ class EndpointFixtures:
         )
         self.benchmark = factories.benchmark()
         self.saved_search = factories.saved_search()
-        self.glossary_entry = factories.glossary_entry()
+        self.glossary_entry = explain_word(
+            self.people["rita"], word="NBO", meaning="next best offer"
+        )
         self.leave, self.close = "leave", "close"
         self.rating = factories.rating(self.subscription)
         self.discussion = factories.discussion(self.live)

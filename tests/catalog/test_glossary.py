@@ -26,6 +26,10 @@ def models():
         transition(factories.model(name=name, summary=summary), "published")
 
 
+def explained(word, meaning):
+    return actions.explain_word(factories.rita(), word=word, meaning=meaning)
+
+
 def found(text, **more):
     return [
         hit.model.name for hit in search.find(factories.maya(), search.Asked(text, **more)).page()
@@ -34,7 +38,7 @@ def found(text, **more):
 
 def test_a_short_word_finds_who_writes_it_out_and_who_has_it(models):
     assert found("avm") == ["AVM by region"]
-    factories.glossary_entry("AVM", "property valuation")
+    explained("AVM", "property valuation")
     search.forget()
     assert set(found("AVM")) == {"House prices", "AVM by region"}
     assert found("AVM", exact=True) == ["AVM by region"]
@@ -48,9 +52,9 @@ def test_a_short_word_finds_who_writes_it_out_and_who_has_it(models):
 
 
 def test_curators_keep_it():
-    entry = factories.glossary_entry("Nbo", "next best offer")
+    entry = explained("Nbo", "next best offer")
     assert (entry.word, str(entry)) == ("nbo", "NBO")
-    again = factories.glossary_entry("NBO", "next best order")
+    again = explained("NBO", "next best order")
     assert GlossaryEntry.objects.get() == again and again.meaning == "next best order"
     with pytest.raises(NotAllowed):
         actions.explain_word(factories.maya(), word="AVM", meaning="property valuation")

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0001_squashed_0022_recommended_for"),
+        ("catalog", "0023_announced_suspension"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
