@@ -17,6 +17,7 @@ from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from tests import factories
 from tests.api.calls import Api
+from tests.pages import repeated_ids
 
 pytestmark = pytest.mark.django_db
 WHY = "It was never measured on mortgages, and we may not use its data."
@@ -188,6 +189,7 @@ def test_a_refused_decision_keeps_what_was_typed(record):
     }
     page = client.post(record.get_absolute_url(), sent | {"reason_1": "Short."})
     assert page.status_code == 422 and "Short." in page.content.decode()
+    assert not repeated_ids(page)  # the withdrawal has a reason, too
     assert "Mara" in page.content.decode() and WHY in page.content.decode()
     client.post(record.get_absolute_url(), {"step": "save", "code_1": "data", "reason_1": WHY})
     assert record.candidates.get().reason == WHY and _again(record).is_open
