@@ -17,8 +17,8 @@ SIGNALS_EVERY_S = 0.5
 STOP_EVERY_S = 1.0
 
 
-def hush() -> None:
-    """From now on, in this process."""
+def look_rarely_for_signals() -> None:
+    """From now on, in this process. Whoever waits for its main thread waits half a second: call it after the start."""
     is_finalizing = sys.is_finalizing
 
     def rest_then_ask() -> bool:
@@ -29,10 +29,12 @@ def hush() -> None:
     sys.is_finalizing = rest_then_ask
 
 
-async def look_rarely(server: Any) -> None:
+def look_rarely_whether_to_stop() -> None:
+    """For every uvicorn server that begins to serve after this in this process: one that serves already goes on as it began."""
+    uvicorn.Server.main_loop = main_loop  # type: ignore[method-assign]
+
+
+async def main_loop(server: Any) -> None:
     """uvicorn.Server.main_loop, once a second; a tick at a multiple of ten also renews its Date header."""
     while not await server.on_tick(0):
         await asyncio.sleep(STOP_EVERY_S)
-
-
-uvicorn.Server.main_loop = look_rarely  # type: ignore[method-assign]

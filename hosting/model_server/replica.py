@@ -12,12 +12,13 @@ class ModelReplica:
     """One process of one version. A manifest that cannot be loaded stops the replica with the loader's sentence."""
 
     def __init__(self, manifest, signature, timeout_s):
-        from hosting.model_server import heartbeat
+        from hosting.model_server import heartbeat, quiet
         from hosting.model_server.figures import RayFigures
         from hosting.model_server.listening import listen_narrowly
         from hosting.model_server.server import app_from_manifest
 
         listen_narrowly()
+        quiet.look_rarely_whether_to_stop()  # before Ray starts the server that does the looking
         self._model_app = app_from_manifest(
             manifest, signature, timeout_s=timeout_s, figures=RayFigures()
         )
@@ -33,7 +34,7 @@ class ModelReplica:
         if not self._is_quiet:  # it has started: from now on nobody waits for its main thread
             from hosting.model_server import quiet
 
-            quiet.hush()
+            quiet.look_rarely_for_signals()
             self._is_quiet = True
 
 

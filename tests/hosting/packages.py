@@ -102,7 +102,8 @@ def difference():
 
 
 def looping():
-    """ONNX bytes, PLAIN: score = income of each row + turns through a loop, as many as the first row's income. 1e12 never ends."""
+    """ONNX bytes, PLAIN: score = income + its whole part, after as many turns through a loop as the first row's income. 1e12 never
+    ends. What the turns count is taken times nothing: each row's answer is its own, as the run gate asks."""
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["go"], ["on"]),
@@ -123,7 +124,9 @@ def looping():
         helper.make_node("Gather", ["income", "first"], ["turns_wanted"]),
         helper.make_node("Cast", ["turns_wanted"], ["times"], to=TensorProto.INT64),
         helper.make_node("Loop", ["times", "", "zero"], ["counted"], body=body),
-        helper.make_node("Add", ["income", "counted"], ["reached"]),
+        helper.make_node("Mul", ["counted", "zero"], ["no_more"]),
+        helper.make_node("Floor", ["income"], ["whole"]),
+        helper.make_node("Sum", ["income", "whole", "no_more"], ["reached"]),
         helper.make_node("Add", ["reached", "nothing"], ["score"]),
     ]
     return _plain("looping", nodes, zero=np.zeros(1, np.float32), one=np.ones(1, np.float32))

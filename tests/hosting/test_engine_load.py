@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,22 @@ def figures(application):
             if sample.labels.get("application") == application and "le" not in sample.labels:
                 found[sample.name, sample.labels.get("status")] += sample.value
     return found
+
+
+def test_a_replica_that_nobody_calls_rests(hosted):
+    """Its request loop, which Ray and uvicorn would wake sixteen times a second: docs/hosting.md, "What an idle version costs"."""
+    (pid,) = live.pids(hosted.looping)
+    time.sleep(15)  # Ray's first look at its health is past
+    before = wakes_of_the_loop(pid)
+    time.sleep(10)
+    assert (wakes_of_the_loop(pid) - before) / 10 < 10
+
+
+def wakes_of_the_loop(pid):
+    """So often its threads were given a processor that keep the name of a worker without work: the request loop is one of two."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(
+        int((task / "schedstat").read_text().split()[2])
+        for task in tasks
+        if (task / "comm").read_text().strip() == "ray::IDLE"
+    )
