@@ -291,7 +291,7 @@ def _card_cells(place: int, field: cards.CardField) -> tuple[Parameter, Paramete
             ("fields", place, "weight"),
             f"{field.label}: weight",
             key=f"{field.id} weight",
-            low=1,
+            low=1 if field.terms else 0,
             high=10,
         ),
     )

@@ -22,7 +22,7 @@ WHERE = {
 
 PAGES = {
     ("governance:extend", "get"): ("version", (302, 403, 403, 403, 200, 403)),
-    ("governance:extend", "post"): ("version", (302, 403, 403, 403, 409, 403)),
+    ("governance:extend", "post"): ("version", (302, 403, 403, 403, 422, 403)),
     ("publishing:migration_guide", "get"): ("ending", (302, 200, 200, 200, 200, 200)),
     ("publishing:edit_guide", "get"): ("ending", FORM),
     ("publishing:edit_guide", "post"): ("ending", DONE),

@@ -15,7 +15,7 @@ from django.utils import timezone
 from onnx import TensorProto, helper
 
 from catalog import actions as catalog
-from catalog import collection_actions, need_actions, saved_searches, search_record_actions
+from catalog import search_record_actions
 from catalog.models import Capability, Domain, ModelType, RegisteredModel
 from consumption import actions as consumption
 from consumption.models import (
@@ -637,23 +637,3 @@ def search_record(by=None, team=None, **changed):
     """Maya's team searched; nothing is decided yet."""
     given = {"title": "Income of applicants", "need": NEED} | changed
     return search_record_actions.open_search_record(by or maya(), team=team or mortgage(), **given)
-
-
-def need(by=None, team=None, **changed):
-    """Something that maya's team needs and no model does."""
-    given = {"title": "Roof age from photos", "text": f"{REASON} Roofs of houses, for mortgages."}
-    return need_actions.open_need(by or maya(), team=team or mortgage(), **given | changed)
-
-
-def collection(*models, name="Lending decisions"):
-    """Rita made and published it; featured on home."""
-    text = "What a lending decision takes."
-    made = collection_actions.create_collection(rita(), name=name, text=text)
-    for entry in models:
-        collection_actions.put_in(rita(), made, entry)
-    collection_actions.publish_collection(rita(), made)
-    return collection_actions.edit_collection(rita(), made, name=name, text=text, is_featured=True)
-
-
-def saved_search(by=None, query="q=check+payslips"):
-    return saved_searches.save(by or maya(), query)

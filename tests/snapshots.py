@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from catalog import search
 
-FRESH_S = 600
+FRESH_S = 120
 PEOPLE = ("accounts_businessunit", "accounts_team", "accounts_user", "accounts_membership")
 PEOPLE += ("accounts_rolegrant", "catalog_domain", "catalog_capability", "catalog_modeltype")
 PEOPLE += ("accounts_teamunit",)

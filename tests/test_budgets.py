@@ -22,6 +22,7 @@ from marketplace.notices.models import Watch
 from marketplace.organisation.actions import joining, members, moves
 from tests import (
     adoption,
+    discovery_factories,
     ending_versions,
     factories,
     move_factories,
@@ -259,7 +260,7 @@ NAMES = ["First", "Paper clips", "Sea weather", "Bee counting", "Ladder safety"]
 
 def _collect(name, entry):
     """Another featured collection, as far as home shows them, and another model in the first one."""
-    one = Collection.objects.first() or factories.collection(entry)
+    one = Collection.objects.first() or discovery_factories.collection(entry)
     collection_actions.put_in(factories.rita(), one, entry)
     made = collection_actions.create_collection(factories.rita(), name=name, text="Of one model.")
     collection_actions.put_in(factories.rita(), made, entry)
@@ -329,7 +330,7 @@ def everything(number):
         curating.quality_finding(live)
         demanding.gap(held.application.team, title=name)
         factories.search_record(title=name)
-        factories.need(title=name)
+        discovery_factories.need(title=name)
         adoption.campaign(adoption.production_model(name))
         announcing.schedule(factories.rita(), adoption.announcement(title=name))
         adoption.event(title=name)

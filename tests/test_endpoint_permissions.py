@@ -26,6 +26,7 @@ from marketplace.organisation.actions import joining, moves
 from publishing import clients
 from tests import (
     adoption,
+    discovery_factories,
     ending_versions,
     factories,
     finance,
@@ -86,7 +87,7 @@ class EndpointFixtures:
             self.people["alice"], self.live.model, {"summary": f"{LONG} {LONG}"}, LONG
         )
         self.benchmark = factories.benchmark()
-        self.saved_search = factories.saved_search()
+        self.saved_search = discovery_factories.saved_search()
         self.glossary_entry = explain_word(
             self.people["rita"], word="NBO", meaning="next best offer"
         )
@@ -103,8 +104,8 @@ class EndpointFixtures:
         )
         self.quality_review = curating.quality_review(self.live)
         self.quality_finding = curating.quality_finding(self.live)
-        self.searched, self.need = factories.search_record(), factories.need()
-        self.collection, self.withdraw = factories.collection(self.live.model), "withdraw"
+        self.searched, self.need = factories.search_record(), discovery_factories.need()
+        self.collection, self.withdraw = discovery_factories.collection(self.live.model), "withdraw"
         self.request_id = str(factories.call(self.subscription).event_id)
         self.change = propose(
             self.people["alice"],

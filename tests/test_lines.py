@@ -43,14 +43,12 @@ EXACT = {"publishing.forms.ColumnsForm.tensor", "publishing.api.Columns.tensor"}
 
 
 def modules(name):
-    """The modules of that name, and those whose name ends with it (review_api), in each app, with what is in a package."""
+    """The modules of that name, those whose name ends with it (review_api), and what is in a package of that name, in all rooms."""
     for app in map(importlib.import_module, APPS):
-        for found in pkgutil.iter_modules(app.__path__):
-            if found.name == name or found.name.endswith(f"_{name}"):
-                module = importlib.import_module(f"{app.__name__}.{found.name}")
-                yield module
-                for inner in pkgutil.iter_modules(getattr(module, "__path__", [])):
-                    yield importlib.import_module(f"{module.__name__}.{inner.name}")
+        for found in pkgutil.walk_packages(app.__path__, f"{app.__name__}."):
+            parts = found.name.split(".")
+            if name in parts or parts[-1].endswith(f"_{name}"):
+                yield importlib.import_module(found.name)
 
 
 def classes(name, kind):

@@ -15,7 +15,14 @@ from hosting.models import Deployment, Incident, Replica
 from marketplace.insights.metrics import rollup
 from marketplace.organisation.actions import joining, moves
 from publishing import actions
-from tests import adoption, ending_versions, factories, move_factories, rollout_factories
+from tests import (
+    adoption,
+    discovery_factories,
+    ending_versions,
+    factories,
+    move_factories,
+    rollout_factories,
+)
 from tests.insights import curating, demanding
 from tests.notices import made
 
@@ -47,8 +54,8 @@ def addresses():
     breaking = factories.draft_version(entry, "1.2.0")
     told = adoption.story(held, quote="It works.", quoted_person=factories.maya())
     production_model, event = adoption.production_model(), adoption.event()
-    searched, need = factories.search_record(), factories.need()
-    collection = factories.collection(entry)
+    searched, need = factories.search_record(), discovery_factories.need()
+    collection = discovery_factories.collection(entry)
     factories.rating(held)
     move_factories.failed_example(held)
     discussion = factories.discussion(held.pinned_version, payload='{"income": 1}')

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from catalog import need_actions, need_offers
-from tests import factories
+from tests import discovery_factories, factories
 
 pytestmark = pytest.mark.django_db
 
@@ -16,8 +16,10 @@ def search(person, text):
 
 
 def test_a_search_that_finds_nothing_offers_the_need_that_says_it():
-    need = factories.need()
-    factories.need(title="Weather at sea", text="The height of waves for the next three days.")
+    need = discovery_factories.need()
+    discovery_factories.need(
+        title="Weather at sea", text="The height of waves for the next three days."
+    )
     page = search(factories.alice(), "zzroofs photos age")
     assert [one.pk for one in page.context["needs"]] == [need.pk]
     text = page.content.decode()
@@ -39,12 +41,12 @@ def test_a_search_that_finds_nothing_offers_the_need_that_says_it():
     ],
 )
 def test_half_of_the_words_must_be_said(text, is_offered):
-    factories.need()
+    discovery_factories.need()
     assert bool(need_offers.offered(factories.alice(), text)) == is_offered
 
 
 def test_needs_that_do_not_wait_any_more_are_not_offered():
-    need = factories.need()
+    need = discovery_factories.need()
     need_actions.decline_need(
         factories.rita(), need, "Nobody has photos of roofs that may be used."
     )
@@ -53,12 +55,12 @@ def test_needs_that_do_not_wait_any_more_are_not_offered():
 
 def test_what_finds_models_offers_none():
     factories.published_version(factories.model(name="Roof age"))
-    factories.need()
+    discovery_factories.need()
     assert search(factories.alice(), "Roof age").context["needs"] == []
 
 
 def test_the_api_asks_the_same():
-    need, client = factories.need(), Client()
+    need, client = discovery_factories.need(), Client()
     client.force_login(factories.alice())
     found = client.get("/api/v1/needs/", {"about": "roof photos"}).json()["results"]
     assert [row["id"] for row in found] == [need.pk]
@@ -67,7 +69,7 @@ def test_the_api_asks_the_same():
 
 def test_three_at_most_whatever_there_is(django_assert_max_num_queries):
     for number in range(8):
-        factories.need(title=f"Roof age {number}")
+        discovery_factories.need(title=f"Roof age {number}")
     alice = factories.alice()
     with django_assert_max_num_queries(6):
         assert len(need_offers.offered(alice, "roof age")) == 3

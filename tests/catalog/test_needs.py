@@ -8,7 +8,7 @@ from catalog.models import Need, RegisteredModel
 from catalog.search_record_actions import Reason, decide_search_record
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
-from tests import factories
+from tests import discovery_factories, factories
 
 pytestmark = pytest.mark.django_db
 WHY = "Two units need it, and the data is there already."
@@ -21,7 +21,7 @@ def advisor():
 
 @pytest.fixture
 def need():
-    return factories.need(value_a_year=40_000)
+    return discovery_factories.need(value_a_year=40_000)
 
 
 def told(key):
@@ -75,7 +75,7 @@ def test_nobody_is_told_of_a_model_that_they_may_not_see(need):
 
 def test_a_search_that_ends_in_a_need_is_met_by_the_model_that_is_built():
     record = factories.search_record(title="Roofs", need="The age of a roof, from photos of it.")
-    need = factories.need(search_record=record)
+    need = discovery_factories.need(search_record=record)
     decide_search_record(
         factories.maya(),
         record,
@@ -120,11 +120,11 @@ def test_curators_commission_or_decline_and_all_are_told(need):
 def test_only_for_ones_own_team_and_within_bounds(need):
     for who in (factories.charlie, factories.alice, factories.rita):
         with pytest.raises(NotAllowed):
-            factories.need(by=who())
+            discovery_factories.need(by=who())
         with pytest.raises(NotAllowed):
             actions.join_need(who(), need, team=factories.mortgage())
     for value in (-1, 10**9 + 1):
         with pytest.raises(Invalid):
             actions.join_need(factories.maya(), need, team=factories.mortgage(), value_a_year=value)
     with pytest.raises(Invalid):
-        factories.need(text="Roofs.")
+        discovery_factories.need(text="Roofs.")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from catalog import saved_searches
 from catalog.models import RegisteredModel, SavedSearch
 from marketplace.notices.models import Notice
-from tests import factories
+from tests import discovery_factories, factories
 from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
@@ -115,8 +115,11 @@ def tell(minutes=4):
 
 
 def test_one_is_told_once_of_a_new_model_that_fits_and_that_one_may_see():
-    saved = factories.saved_search(query="q=payslips&page=3&view=cards")
-    assert saved.query == "q=payslips" and factories.saved_search(query="q=payslips") == saved
+    saved = discovery_factories.saved_search(query="q=payslips&page=3&view=cards")
+    assert (
+        saved.query == "q=payslips"
+        and discovery_factories.saved_search(query="q=payslips") == saved
+    )
     published("Sea weather", summary="Forecasts the height of waves for three days.")
     hidden = published(
         "Secret check", summary="Checks the payslips of managers.", visibility="restricted"
@@ -132,7 +135,10 @@ def test_one_is_told_once_of_a_new_model_that_fits_and_that_one_may_see():
 
 
 def test_saved_searches_are_ones_own_and_can_be_given_up(client):
-    mine, other = factories.saved_search(), factories.saved_search(factories.charlie(), "tier=low")
+    mine, other = (
+        discovery_factories.saved_search(),
+        discovery_factories.saved_search(factories.charlie(), "tier=low"),
+    )
     page = text_of(client.get("/searches/"))
     assert mine.name in page and other.name not in page
     assert client.post(f"/searches/{other.pk}/forget/").status_code == 404

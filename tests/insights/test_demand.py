@@ -15,7 +15,7 @@ from marketplace.insights.demand import actions, board
 from marketplace.insights.demand.clusters import Cluster, clustered, jaccard, stems_of_texts
 from marketplace.insights.models import DemandGap
 from marketplace.notices.models import Notice
-from tests import factories
+from tests import discovery_factories, factories
 from tests.insights.demanding import LONG, counted, gap, searched
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_what_was_found_and_opened_is_no_gap():
 
 
 def test_votes_and_records_that_build_count_five_each():
-    need = factories.need(title="Forged payslips")
+    need = discovery_factories.need(title="Forged payslips")
     searched("forged payslips", factories.mortgage())
     record = factories.search_record(title="Forged payslips")
     SearchRecord.objects.filter(pk=record.pk).update(demand=need)
@@ -199,7 +199,7 @@ def need_of(need):
 
 
 def test_a_gap_may_join_a_need_that_is_there():
-    need, found = factories.need(), gap(factories.wealth())
+    need, found = discovery_factories.need(), gap(factories.wealth())
     walt = factories.person("walt", factories.wealth())
     actions.join(factories.rita(), found, need)
     found.refresh_from_db()
@@ -211,7 +211,7 @@ def test_a_gap_may_join_a_need_that_is_there():
 
 
 def test_later_searches_for_a_need_are_counted_with_it_and_told():
-    need = factories.need(title="Roof age from photos")
+    need = discovery_factories.need(title="Roof age from photos")
     searched("roof age photos", factories.wealth())
     walt = factories.person("walt", factories.wealth())
     assert counted().get().need == need
@@ -220,7 +220,7 @@ def test_later_searches_for_a_need_are_counted_with_it_and_told():
 
 
 def test_a_need_that_was_taken_back_leaves_a_gap():
-    need = factories.need(title="Roof age from photos")
+    need = discovery_factories.need(title="Roof age from photos")
     searched("roof age photos", factories.wealth())
     counted()
     need_actions.withdraw_need(factories.maya(), need)
@@ -242,13 +242,13 @@ def test_only_managers_look_after_demand():
     found = gap(factories.mortgage())
     for act in (
         lambda by: actions.take_up(by, found, title="Payslips", text=LONG),
-        lambda by: actions.join(by, found, factories.need()),
+        lambda by: actions.join(by, found, discovery_factories.need()),
         lambda by: actions.dismiss(by, found, LONG),
     ):
         with pytest.raises(NotAllowed):
             act(factories.maya())
     with pytest.raises(NotAllowed):
-        need_actions.triage(factories.maya(), factories.need())
+        need_actions.triage(factories.maya(), discovery_factories.need())
     assert not DemandGap.objects.visible_to(factories.maya()).exists()
 
 
@@ -267,7 +267,11 @@ def test_a_commission_names_what_is_wrong(given, field):
         given = {"ready_by": timezone.localdate() + timedelta(days=days[given["ready_by"]])}
     with pytest.raises(Invalid) as refused:
         need_actions.commission(
-            factories.rita(), factories.need(), team=factories.lending(), reason=LONG, **given
+            factories.rita(),
+            discovery_factories.need(),
+            team=factories.lending(),
+            reason=LONG,
+            **given,
         )
     assert refused.value.field == field
 
@@ -276,7 +280,7 @@ def test_a_commission_names_what_is_wrong(given, field):
 
 
 def test_the_board_has_a_column_for_each_stage_and_hides_searches_from_others():
-    found, need = gap(factories.wealth()), factories.need()
+    found, need = gap(factories.wealth()), discovery_factories.need()
     counted()
     DemandGap.objects.filter(need=need).update(queries=["roofs"])
     columns = {one.stage: one.entries for one in board.board(factories.rita())}

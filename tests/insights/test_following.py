@@ -16,7 +16,7 @@ from marketplace.insights.models import Follow, HealthScore, MetricValue, Spotli
 from marketplace.insights.rollout.phases import phases
 from marketplace.insights.spotlight import actions
 from marketplace.notices.models import Notice
-from tests import adoption, factories
+from tests import adoption, discovery_factories, factories
 from tests.insights import ledgers
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def test_what_one_may_not_see_or_no_longer_follows_is_not_told():
 
 def test_a_collection_is_followed_by_its_models():
     version = published()
-    follow(factories.maya(), collection=factories.collection(version.model))
+    follow(factories.maya(), collection=discovery_factories.collection(version.model))
     weekly.sweep(WEDNESDAY)
     assert "Income check" in digests(factories.maya())[0].body
 
