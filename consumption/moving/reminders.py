@@ -18,7 +18,8 @@ def remind_of_moves(now: datetime | None = None) -> int:
     """The sweep: whoever grants a plan is reminded, then it is escalated. Returns how many steps were taken."""
     now = now or timezone.now()
     waiting = Move.objects.filter(state=Move.State.REQUESTED, asked_at__lte=asked_before(now))
-    return remind(map(_unanswered, waiting.for_list()), now)
+    these = list(waiting.values_list("pk", flat=True))  # mostly none: nothing is joined for them
+    return remind(map(_unanswered, Move.objects.filter(pk__in=these).for_list()), now)
 
 
 def settle_reminders(move: Move) -> None:

@@ -103,7 +103,8 @@ def remind_of_requests(now: datetime | None = None) -> int:
     waiting = Subscription.objects.filter(
         state=Subscription.State.PENDING, requested_at__lte=asked_before(now)
     )
-    return remind(map(_unanswered, waiting.for_list()), now)
+    these = list(waiting.values_list("pk", flat=True))  # mostly none: nothing is joined for them
+    return remind(map(_unanswered, Subscription.objects.filter(pk__in=these).for_list()), now)
 
 
 def _unanswered(subscription: Subscription) -> Unanswered:
