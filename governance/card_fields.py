@@ -310,7 +310,7 @@ FIELD_ROWS = (
     _row(
         "data.training.spread",
         "Spread of the inputs in training",
-        "Who evaluates the model on own rows is told how far they are from these. A line an input: “income: 1210 2380 …”,"
+        "Who evaluates the model on own rows is told how far they are from these. A line an input: “income: 1210 | 2380 | …”,"
         " its nine deciles, or “employment: salaried 62 %, self-employed 38 %”.",
         "",
         0,

@@ -1,6 +1,6 @@
 """How the values of each input were spread in training, as a version's card says it (docs/batch-evaluation.md, "Drift").
 
-A line an input (field data.training.spread): nine deciles of a number, "income: 1210 2380 …", or the shares of its values,
+A line an input (field data.training.spread): nine deciles of a number, "income: 1210 | 2380 | …", or the shares of its values,
 "employment: salaried 62 %, self-employed 38 %". Pure.
 """
 
@@ -17,6 +17,7 @@ FIELD = "data.training.spread"
 MOST_SHARES = 20  # values of an input that are told apart; the others are one
 SHARE = re.compile(r"(.+?)\s+(\d+(?:\.\d+)?) ?%")
 PARTS = 10
+BETWEEN = " | "  # with spaces alone, a row of four-digit numbers is now and then a valid payment card to the check for personal data
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def read_line(line: str) -> tuple[str, Spread] | None:
     if all(shares):
         return name.strip(), Spread(shares={one[1]: float(one[2]) / 100 for one in shares if one})
     try:
-        quantiles = sorted(float(part) for part in rest.split())
+        quantiles = sorted(float(part) for part in rest.replace("|", " ").split())
     except ValueError:
         return None
     if not all(map(math.isfinite, quantiles)):
@@ -61,7 +62,7 @@ def written(name: str, values: "Sequence[Any] | np.ndarray[Any, Any]") -> str:
     column = np.asarray(values)
     if column.dtype.kind in "iuf" and len(np.unique(column)) > MOST_SHARES:
         deciles = np.quantile(column, np.arange(1, PARTS) / PARTS, method="lower")
-        return f"{name}: {' '.join(f'{float(edge):.6g}' for edge in deciles)}"
+        return f"{name}: {BETWEEN.join(f'{float(edge):.6g}' for edge in deciles)}"
     counts = Counter(map(text_of, column.tolist())).most_common(MOST_SHARES)
     return f"{name}: {', '.join(f'{value} {100 * count / len(column):.1f} %' for value, count in counts)}"
 
