@@ -3,7 +3,7 @@
 `ModelVersion.suspends_at` is the announcement: pages, the API and the gateway read it. `now` is given so that tests choose it.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -12,6 +12,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from governance import policies
 from governance.actions.suspension import stop
+from governance.calendar import end_of_day
 from governance.matrix import roles_for
 from governance.models import Review
 from governance.permissions import can_renew, reasons_against_renewal
@@ -103,7 +104,7 @@ def extend(
     if not no_conflict:
         raise Invalid("Declare that you have no conflict of interest.", field="no_conflict")
     settle(version)
-    before, version.suspends_at = version.suspends_at, _end_of(until)
+    before, version.suspends_at = version.suspends_at, end_of_day(until)
     version.extended_at = timezone.now()
     version.save(update_fields=["suspends_at", "extended_at"])
     record(
@@ -130,15 +131,10 @@ def settle(version: ModelVersion) -> None:
         resolve(_occasion(version, stage))
 
 
-def _end_of(day: date) -> datetime:
-    """The last second of a day (UTC)."""
-    return datetime.combine(day, time(23, 59, 59), UTC)
-
-
 def _require_fitting(version: ModelVersion, until: date) -> None:
     assert version.suspends_at is not None
     last = latest(version)
-    if not version.suspends_at < _end_of(until) <= _end_of(last):
+    if not version.suspends_at < end_of_day(until) <= end_of_day(last):
         raise Invalid(
             f"Choose a day after {version.suspends_at:%-d %B %Y} and at the latest {last:%-d %B %Y}.",
             field="until",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from consumption.models import (
     UsageDay,
 )
 from consumption.subscribing.actions.ends import REOPEN_DAYS
+from governance.calendar import end_of_day
 
 KEY_SOON = timedelta(days=14)
 END_SOON = timedelta(days=30)
@@ -157,7 +158,7 @@ def _ends(granted: Sequence[Subscription]) -> Iterator[Deadline]:
         if one.ends_on is not None and one.ends_on <= horizon:
             yield Deadline(
                 Kind.END,
-                _end_of(one.ends_on),
+                end_of_day(one.ends_on),
                 title_of(one),
                 one.get_absolute_url(),
                 "Your team said that this is its last day. The keys stop with it.",
@@ -178,7 +179,7 @@ def _confirmation(subscription: Subscription, by: date) -> Deadline:
         text = f"Say that you still use it as described. Without an answer access pauses after {by:%-d %B}, with {REOPEN_DAYS} days to reopen."
     return Deadline(
         Kind.CONFIRMATION,
-        _end_of(by),
+        end_of_day(by),
         title_of(subscription),
         subscription.get_absolute_url(),
         text,
@@ -187,11 +188,6 @@ def _confirmation(subscription: Subscription, by: date) -> Deadline:
         is_at_risk=True,
         subscription=subscription,
     )
-
-
-def _end_of(day: date) -> datetime:
-    """The last second of a day (UTC)."""
-    return datetime.combine(day, time(23, 59, 59), UTC)
 
 
 def _announced(going_on: Sequence[Subscription]) -> Iterator[Deadline]:
