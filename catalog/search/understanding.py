@@ -87,7 +87,7 @@ def understand(index: Index, is_visible: Array, text: str, *, exact: bool = Fals
     text = text[:LONGEST_QUERY]
     words = content_words(text)
     if exact or not words:
-        return Question(words, text)
+        return Question(list(dict.fromkeys(words)), text)
     known = glossary(index)
     read_as = {word: known[word] for word in words if word in known}
     others = [word for word in words if word not in read_as]
