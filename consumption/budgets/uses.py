@@ -18,6 +18,7 @@ from consumption.metering.quota import next_period, period_start
 from consumption.models import Budget, BudgetStop, PauseReason, Subscription
 from consumption.plans.pricing import PriceKind
 from consumption.statements.statement import Group, Statement
+from consumption.telling import tell_team
 from marketplace.accounts.models import Team, User
 from marketplace.audit.actions import record
 from marketplace.core.invalidation import invalidate
@@ -141,19 +142,15 @@ def _stop(use: Use, month: date) -> None:
         record(system, "subscription.pause", subscription, reason=reason)
         invalidate("subscription", subscription=subscription.pk)
         again = next_period(month)
-        notify(
-            User.objects.on_teams([subscription.application.team]),
-            "cost",
+        tell_team(
+            subscription,
             f"{subscription} is paused: {use.budget} is used up",
             body=(
                 f"{_sums(use)}. Calls are refused until {again:%-d %B} (UTC), or until whoever keeps the budget allows more:"
                 f" {use.budget.set_by}."
             ),
-            url=subscription.get_absolute_url(),
             key=f"budget-stop:{subscription.pk}:{month}",
-            model=subscription.model.slug,
-            application=subscription.application.slug,
-            teams=[subscription.application.team],
+            kind="cost",
         )
 
 

@@ -15,6 +15,7 @@ from consumption.permissions import (
     can_report_leak,
     can_revoke_key,
 )
+from consumption.telling import tell_team
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import keys
@@ -211,16 +212,11 @@ def _tell_unused(key, now):
     ApiKey.objects.filter(pk=key.pk).update(unused_told_at=now)
     pause_on = max(key.used_at + UNUSED, now + UNUSED_NOTICE)
     since = f"since {key.used_at:%-d %B}" if key.last_used_at else "yet"
-    notify(
-        User.objects.on_teams([key.subscription.application.team]),
-        "subscription",
+    tell_team(
+        key.subscription,
         f"{key} of {key.subscription.application} is not used and pauses on {pause_on:%-d %B %Y}",
         body=f"No call was made with {key.name} {since}. One call keeps it; a paused key is resumed by one act.",
-        url=key.subscription.get_absolute_url(),
         key=f"key-unused:{key.pk}:{now:%Y%m%d}",
-        teams=[key.subscription.application.team],
-        model=key.subscription.model.slug,
-        application=key.subscription.application.slug,
     )
 
 

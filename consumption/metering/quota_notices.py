@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from consumption.metering.quota import next_period, period_start
 from consumption.models import QuotaPeriod, Subscription
-from marketplace.accounts.models import User
-from marketplace.notices.actions import notify, resolve
+from consumption.telling import tell_team
+from marketplace.notices.actions import resolve
 from marketplace.notices.models import Notice
 
 # At an even pace six days before the month ends, time to ask for a larger plan.
@@ -62,15 +62,4 @@ def _notify(period, key):
         f"{period.used:,} of {quota:,} calls. {'Calls are' if is_used_up else 'When none is left, calls are'} refused with 429 "
         f"until {anew.day} {anew:%B} (UTC). For a larger plan ask {subscription.model.owner_team} ({subscription.model.support_contact})."
     )
-    people = User.objects.on_teams([subscription.application.team])
-    notify(
-        people,
-        "quota",
-        title,
-        key=key,
-        body=body,
-        url=subscription.get_absolute_url(),
-        model=subscription.model.slug,
-        teams=[subscription.application.team],
-        application=subscription.application.slug,
-    )
+    tell_team(subscription, title, key=key, body=body, kind="quota")

@@ -28,13 +28,18 @@ def calls_of_notify():
     for app in ("catalog", "consumption", "governance", "hosting", "publishing", "marketplace"):
         for path in sorted((ROOT / app).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
-                if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "notify":
+                name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+                if name not in ("notify", "tell_team"):
                     continue
                 given = {one.arg: one.value for one in node.keywords}
                 if isinstance(key := given.get("key"), ast.JoinedStr):
                     parts = [getattr(part, "value", None) for part in key.values]
                     text = "".join(part if isinstance(part, str) else "*" for part in parts)
-                    yield f"{path.name}:{node.lineno}", text.partition(":")[0], "teams" in given
+                    yield (
+                        f"{path.name}:{node.lineno}",
+                        text.partition(":")[0],
+                        "teams" in given or name != "notify",
+                    )
 
 
 def test_what_the_code_sends_is_what_the_table_says():

@@ -25,8 +25,8 @@ from consumption.subscribing.actions.granting import (
     tell_granted,
     withdraw_reviews,
 )
+from consumption.telling import tell_team
 from governance.policies import change_notice_days
-from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import names
 from marketplace.core.decisions import require_reason
@@ -34,7 +34,6 @@ from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import StaleState, transition
-from marketplace.notices.actions import notify
 
 SLUG_TRIES = 20
 
@@ -152,16 +151,12 @@ def _change_plan(by, plan, choices):
         str(difference) for difference in terms.differences(before, after, plan.currency)
     )
     for one in held:
-        notify(
-            User.objects.on_teams([one.subscription.application.team]),
-            "change",
+        tell_team(
+            one.subscription,
             f"{one.subscription.application}: the {plan} plan of {plan.model} is better from today",
             body=f"{changed}.",
-            url=one.subscription.get_absolute_url(),
             key=f"terms-begun:{written.pk}:{one.subscription.pk}",
-            teams=[one.subscription.application.team],
-            model=plan.model.slug,
-            application=one.subscription.application.slug,
+            kind="change",
         )
 
 

@@ -12,6 +12,7 @@ from consumption.models import PauseReason, Subscription
 from consumption.permissions import can_manage_application
 from consumption.subscribing.actions.access import close_subscription
 from consumption.subscribing.actions.granting import CONFIRM_EVERY, check_end
+from consumption.telling import tell_team
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
@@ -142,17 +143,7 @@ def _notify(subscription: Subscription, word: str, day: date, key: str) -> None:
             f"Without an answer it pauses after that day, with {REOPEN_DAYS} days to reopen it; then it ends with its keys.",
         ),
     }[word]
-    notify(
-        User.objects.on_teams([subscription.application.team]),
-        "subscription",
-        title,
-        body=body,
-        url=subscription.get_absolute_url(),
-        key=key,
-        teams=[subscription.application.team],
-        model=subscription.model.slug,
-        application=subscription.application.slug,
-    )
+    tell_team(subscription, title, key=key, body=body)
 
 
 @transaction.atomic
@@ -166,16 +157,11 @@ def _pause(subscription: Subscription) -> int:
     record(by, "subscription.pause", subscription, reason=subscription.get_paused_because_display())
     assert subscription.confirm_by is not None
     until = subscription.confirm_by + timedelta(days=REOPEN_DAYS)
-    notify(
-        User.objects.on_teams([subscription.application.team]),
-        "subscription",
+    tell_team(
+        subscription,
         f"{subscription} is paused: nobody confirmed that it is used",
         body=f"Calls are refused. Confirm the use by {until:%-d %B %Y} to reopen it with the same keys.",
-        url=subscription.get_absolute_url(),
         key=f"access-paused:{subscription.pk}:{subscription.confirm_by}",
-        teams=[subscription.application.team],
-        model=subscription.model.slug,
-        application=subscription.application.slug,
     )
     return 1
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from consumption.models import Plan, Subscription, UseReview
 from consumption.permissions import can_decide_use
 from consumption.subscribing import use_risk
+from consumption.telling import tell_team
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid
@@ -109,16 +110,11 @@ def deny(by: User, subscription: Subscription, reason: str) -> Subscription:
 
 def tell_granted(subscription: Subscription) -> None:
     """The team may call from now on."""
-    notify(
-        User.objects.on_teams([subscription.application.team]),
-        "subscription",
+    tell_team(
+        subscription,
         f"{subscription.model} is yours to call",
         body=subscription.decision_reason,
-        url=subscription.get_absolute_url(),
         key=f"subscription-approved:{subscription.pk}",
-        teams=[subscription.application.team],
-        model=subscription.model.slug,
-        application=subscription.application.slug,
     )
 
 
