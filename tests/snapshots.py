@@ -3,7 +3,7 @@
 A published version takes 270 statements through the real verbs, and half of the default tier's processor time went there.
 The verbs run when a state is met for the first time; what they wrote is kept, and the next test that asks for the same from
 the same state gets the same rows, ids included. `replayed` marks such a factory. It makes things anew whenever it is not
-sure: outside a test's own transaction, under a changed clock, after any row that no replayed factory wrote or that was
+sure: outside a test's own transaction, under a changed clock, in another hour, after any row that no replayed factory wrote or that was
 changed since, when a kept snapshot is older than FRESH_S (deadlines are counted from now), and when the verbs changed or
 deleted a row of PEOPLE or IGNORED that was there: of those, the state does not hold all.
 
@@ -13,8 +13,11 @@ read once, until a transactional test may have changed it, and after that only t
 
 import functools
 import json
+import pickle
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, models
 from django.utils import timezone
@@ -58,11 +61,11 @@ class Committed:
 
 @dataclass
 class Snapshot:
-    """What one factory changed: {table: rows as JSON} that went and that came, the row that it returned, and when (monotonic seconds)."""
+    """What one factory changed: {table: rows as JSON} that went and that came, what it returned, and when (monotonic seconds)."""
 
     gone: dict[str, list[str]]
     rows: dict[str, str]
-    returned: tuple[type[models.Model], int]
+    returned: Callable[[], Any]
     at: float
 
 
@@ -84,7 +87,7 @@ class Snapshots:
         arguments, (people, rest) = _plain((args, sorted(kwargs.items()))), self.state()
         if rest not in self.known and _is_untouched():
             self.known.add(rest)
-        key = (factory.__name__, arguments, people, rest)
+        key = (factory.__name__, arguments, people, rest, time.time() // 3600)
         if rest not in self.known:
             self.spoiled = connection.atomic_blocks[0]
         if arguments is None or rest not in self.known:
@@ -166,13 +169,14 @@ class Snapshots:
         made = self._run(factory, args, kwargs)
         after = self._seen("rows", self._dump)
         gone = _less(before, after)
-        if set(gone) & set(PEOPLE + IGNORED) or not isinstance(made, models.Model):
+        returned = _again(made)
+        if set(gone) & set(PEOPLE + IGNORED) or returned is None:
             return made
         rows = {
             table: "[" + ",".join(sorted(new, key=_primary)) + "]"
             for table, new in _less(after, before).items()
         }
-        self.kept[key] = Snapshot(gone, rows, (type(made), made.pk), at)
+        self.kept[key] = Snapshot(gone, rows, returned, at)
         self.known.add(self.state()[1])
         return made
 
@@ -188,8 +192,7 @@ class Snapshots:
         for one in args:
             if isinstance(one, models.Model):
                 one.refresh_from_db()
-        model, pk = snapshot.returned
-        return model.objects.get(pk=pk)
+        return snapshot.returned()
 
     @functools.cache  # noqa: B019 - one object for the whole run
     def _insert(self, table):
@@ -207,6 +210,16 @@ def _less(tables, others):
     """The rows of `tables` that `others` lacks, without the tables that have none."""
     found = {table: rows - others[table] for table, rows in tables.items()}
     return {table: list(rows) for table, rows in found.items() if rows}
+
+
+def _again(made):
+    """A function that returns what a factory returned: the row, read anew, or a copy. None where there is no copy."""
+    if isinstance(made, models.Model):
+        return functools.partial(type(made).objects.get, pk=made.pk)
+    try:
+        return functools.partial(pickle.loads, pickle.dumps(made))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return None
 
 
 def _primary(text):

@@ -11,7 +11,7 @@ from governance.models import PolicyVersion
 from hosting.models import Upstream
 from marketplace.audit.models import AuditEvent
 from tests import factories
-from tests.snapshots import snapshots
+from tests.snapshots import replayed, snapshots
 
 pytestmark = pytest.mark.django_db
 VERBS = 200  # statements: the verbs need more for any of these, putting back needs less
@@ -69,3 +69,23 @@ def test_the_same_from_the_same_state_is_put_back(make):
             transaction.set_rollback(True)
     assert found[0] == found[1]
     assert count < VERBS, "Which table holds what no factory can make twice alike? See WITHOUT_ID."
+
+
+@replayed
+def several():
+    """Rows and what was said of them: no row, so that a copy of it is kept."""
+    entry = factories.model()
+    return [entry, factories.application()], {"name": entry.name}
+
+
+def test_what_is_no_row_comes_back_as_a_copy():
+    snapshots.kept.clear()
+    found = []
+    for _ in range(2):
+        with transaction.atomic():
+            (entry, app), facts = several()
+            entry.refresh_from_db()
+            found.append((entry, app.team, app.slug, facts))
+            assert facts.pop("name") == entry.name
+            transaction.set_rollback(True)
+    assert found[0][:3] == found[1][:3] and found[0][3] is not found[1][3]

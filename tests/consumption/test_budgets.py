@@ -19,12 +19,18 @@ from marketplace.core.errors import Invalid, NotAllowed
 from marketplace.notices.models import Notice
 from tests import factories
 from tests.consumption.test_price_kinds import Months
+from tests.snapshots import replayed
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def months():
+    return ten_calls()
+
+
+@replayed
+def ten_calls():
     """Maya's application A called ten times, at 1 USD each."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")

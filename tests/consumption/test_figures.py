@@ -19,6 +19,7 @@ from consumption.models import Application, RejectedHour, UsageDay, UsageEvent, 
 from hosting import service_levels
 from tests import factories
 from tests.consumption.counting import count_all
+from tests.snapshots import replayed
 
 pytestmark = pytest.mark.django_db
 # How many calls end in each way: all differ, so that no two are taken for each other.
@@ -29,6 +30,11 @@ REJECTED = 11
 
 @pytest.fixture
 def used(db):
+    return two_models_used()
+
+
+@replayed
+def two_models_used():
     """Two models of one team, called by two applications of Maya's, yesterday and today; each time in all ways."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")

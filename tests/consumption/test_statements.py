@@ -36,6 +36,7 @@ from marketplace.core.money import _DIGITS_OF, digits
 from tests import factories
 from tests.consumption import focus_rules
 from tests.consumption.test_price_kinds import STEPS, Months
+from tests.snapshots import replayed
 
 pytestmark = pytest.mark.django_db
 REASON = "These calls were made by our load test."
@@ -52,6 +53,11 @@ def ready(month):
 
 @pytest.fixture
 def months():
+    return two_months()
+
+
+@replayed
+def two_months():
     """Two applications that called last month and this one."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")
