@@ -7,7 +7,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.db import connection
+from django.template.base import Template
 from django.test import TestCase, TransactionTestCase
+from django.test.signals import template_rendered
 
 from catalog import search
 from governance import policies
@@ -87,6 +89,20 @@ def what_is_committed_is_known():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TestCase, "_fixture_setup", setup)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_alone_are_recorded(django_test_environment):
+    """What a page was drawn from is kept for `response.context`; Django's tests keep a copy for each of its hundreds of components, too."""
+
+    def render(template, context):
+        if context.template is template:
+            template_rendered.send(sender=template, template=template, context=context)
+        return template.nodelist.render(context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", render)
         yield
 
 
