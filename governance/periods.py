@@ -57,3 +57,13 @@ POLICY: dict[str, Any] = {
     **{name: number for name, (_, number, _, _) in OVERDUE.items()},
     CANARY: [dict(step) for step in STEPS],
 }
+
+
+def in_steps(text: dict[str, Any]) -> dict[str, Any]:
+    """A text of periods/1.0.0 said its one step in four numbers (canary_percent, …): the same text, with that step in a list.
+
+    Where the list is there, too, a later change said it, and the numbers mean nothing.
+    """
+    said = {name: text[f"{CANARY}_{name}"] for name in STEP if f"{CANARY}_{name}" in text}
+    kept = {name: value for name, value in text.items() if not name.startswith(f"{CANARY}_")}
+    return kept | {CANARY: kept.get(CANARY) or [dict(STEPS[0]) | said]} if said else text

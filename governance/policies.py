@@ -84,6 +84,7 @@ def row_of(kind: str, rules: Rules) -> PolicyVersion:
 
 def merged(kind: str, text: Text) -> Text:
     """A changed text, with what the release in use adds to the product's own: questions, fields, floors, checks."""
+    text = periods.in_steps(text) if kind == "periods" else text
     whole: Text = _merged(TEXTS[kind](), text)
     if kind == "card_schema":
         changed = {row["id"]: row for row in text["fields"]}

@@ -334,3 +334,14 @@ def test_the_list_says_what_is_in_force_and_what_waits():
     assert "by Gus waits" in text
     assert client.get(reverse("governance:policy", args=["other"])).status_code == 404
     assert ModelVersion.objects.count() == 0
+
+
+def test_the_step_of_an_older_text_is_followed():
+    """Its four numbers were kept and followed by nothing when the steps of a minor update became a list."""
+    own = policies.TEXTS["periods"]()
+    said = {"percent": 20, "hours": 72, "calls": 50, "days": 7}
+    older = {name: value for name, value in own.items() if name != "canary"}
+    older |= {f"canary_{name}": value for name, value in said.items()}
+    text = policies.merged("periods", older)
+    assert text["canary"] == [said] and "canary_percent" not in text
+    assert policies.merged("periods", older | {"canary": own["canary"]})["canary"] == own["canary"]
