@@ -7,6 +7,7 @@ from django.utils import timezone
 from consumption.changes import actions as changes
 from publishing import actions
 from tests import factories
+from tests.snapshots import replayed
 
 GUIDE = actions.GuideText(
     "It reads a year of credits instead of a quarter.",
@@ -15,6 +16,7 @@ GUIDE = actions.GuideText(
 )
 
 
+@replayed
 def ending(entry=None, **app):
     """1.0.0 of a model, which maya's application calls, ends in 100 days; 2.0.0 takes over. Announced by alice and rita."""
     version = factories.published_version(entry)

@@ -19,6 +19,7 @@ from marketplace.notices.models import Notice
 from tests import factories
 from tests.api.calls import Api
 from tests.pages import text_of
+from tests.snapshots import replayed
 
 pytestmark = pytest.mark.django_db
 STRANGERS = ["charlie", "alice", "rita", "vera", "otto", "root"]
@@ -26,6 +27,11 @@ STRANGERS = ["charlie", "alice", "rita", "vera", "otto", "root"]
 
 @pytest.fixture
 def held():
+    return beside_another_version()
+
+
+@replayed
+def beside_another_version():
     """Maya's subscription with a key, which 1.0.0 answers; 2.0.0 is published, too."""
     first = factories.published_version()
     made = factories.subscription(first)

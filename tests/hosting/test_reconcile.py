@@ -19,6 +19,7 @@ from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.notices.models import Notice
 from tests import factories, tried_once
 from tests.hosting.engines import FakeEngine
+from tests.snapshots import replayed
 
 pytestmark = pytest.mark.django_db
 State = Deployment.State
@@ -51,15 +52,16 @@ def bytes_are_tried_once(monkeypatch):
 
 
 @pytest.fixture
-def version(tmp_path):
-    return hosted(tmp_path)
+def version():
+    return hosted()
 
 
-def hosted(folder, entry=None, number="1.0.0"):
-    """An approved ONNX version."""
+@replayed
+def hosted(entry=None, number="1.0.0"):
+    """An approved ONNX version. Its bytes are only there when it is made, not when its rows are put back."""
     Path(settings.QUARANTINE_ROOT).mkdir(exist_ok=True)
     draft = factories.draft_version(entry, number)
-    factories.upload_tiny(draft, folder)
+    factories.upload_tiny(draft, Path(settings.QUARANTINE_ROOT))
     draft.refresh_from_db()
     factories.publishing.submit(draft.created_by, draft)
     factories.checked(draft)
@@ -439,11 +441,11 @@ def test_scale_refuses_what_cannot_be(engine, version):
         actions.scale(factories.maya(), deployment, minimum=1, maximum=1, target_ongoing_requests=1)
 
 
-def test_roll_back_goes_to_the_version_before(engine, version, tmp_path):
+def test_roll_back_goes_to_the_version_before(engine, version):
     settle(engine, version)
     publisher = factories.User.objects.system("publisher")
     factories.publishing.publish(publisher, version)
-    newer = hosted(tmp_path, version.model, "1.1.0")
+    newer = hosted(version.model, "1.1.0")
     deployment = settle(engine, newer, pids=(70,))
     factories.publishing.publish(publisher, newer)
     assert actions.roll_back(factories.alice(), deployment, "It drifts.") == version

@@ -12,6 +12,7 @@ from marketplace.demo.company import clock
 from marketplace.insights.ledger import actions, posting, quarters
 from marketplace.insights.models import ReuseEvent
 from tests import factories
+from tests.snapshots import replayed
 
 LONG = "The plan was on the board's list, and I would have run the project."
 LARGE = {"sources": "many", "task": "text", "regulated": "eligibility", "labels": "none"}
@@ -85,6 +86,7 @@ def plan():
     }
 
 
+@replayed
 def mortgage_line():
     """131 / 161 / 191 thousand: large, the plan documented, integration logged, confirmed by hanna."""
     subscription = held(factories.mortgage(), factories.maya())

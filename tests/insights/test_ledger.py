@@ -24,6 +24,7 @@ from marketplace.insights.models import PublishingEffort, ReuseEvent, SignedQuar
 from marketplace.notices.models import Notice
 from tests import factories
 from tests.insights import ledgers
+from tests.snapshots import replayed
 
 pytestmark = pytest.mark.django_db
 THOUSAND = Decimal(1000)
@@ -38,6 +39,11 @@ def amounts(line):
 
 @pytest.fixture
 def golden():
+    return five_reuses()
+
+
+@replayed
+def five_reuses():
     """Five reuses, one of them taken back: a year of 202.4 / 249.65 / 296.9 thousand."""
     mortgage = ledgers.mortgage_line()
     version = mortgage.subscription.pinned_version
@@ -282,6 +288,11 @@ def test_integration_never_makes_a_line_negative():
 
 @pytest.fixture
 def line():
+    return line_of_mortgage()
+
+
+@replayed
+def line_of_mortgage():
     return ledgers.swept(ledgers.called(ledgers.held(factories.mortgage(), factories.maya())))
 
 
