@@ -7,6 +7,8 @@ compare({...}, {...}).required is "patch", "minor" or "major": the strongest of 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from catalog import meanings
+
 BUMPS = ("none", "patch", "minor", "major")
 # What a value of the left type may become without a caller noticing.
 WIDER = {
@@ -196,15 +198,18 @@ def _range(path, what, old, new, tightened, loosened):
 
 
 def _meaning(path, what, old, new):
-    """Another unit is another value. A unit that was not told before, and other words, change nothing that is computed."""
+    """Another unit is another value, and so may be what lost words of its meaning. More words, or a unit told first, are none."""
     unit, other = old.get("unit") or "", new.get("unit") or ""
     if unit != other:
         bump = "major" if unit else "patch"
         yield _changed(bump, f"{path}.unit", f"the unit of {what}", unit or ABSENT, other or ABSENT)
     words, others = old.get("description") or "", new.get("description") or ""
     if words and words != others:
-        message = f"the meaning of {what} is told in other words"
-        yield Finding("patch", f"{path}.description", message, words, others or ABSENT)
+        lost = meanings.lost_words(words, others)
+        told = f"is another one ({_value(lost)})" if lost else "is told in other words"
+        message = f"the meaning of {what} {told}"
+        bump = "major" if lost else "patch"
+        yield Finding(bump, f"{path}.description", message, words, others or ABSENT)
 
 
 def _service_level(old, new):

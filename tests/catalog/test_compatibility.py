@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from catalog import meanings
 from catalog.compatibility import compare
 from marketplace.core.errors import Invalid
 from publishing import semver
@@ -128,6 +129,35 @@ def test_a_finding_names_field_and_both_sides(old, new, path, before, after, wor
     assert words in finding.message
 
 
+REMEANT = [
+    ("Probability of default", "Probability of repayment", ["default"]),
+    ("Probability of default", "Probability of no default", ["new: no"]),
+    ("Default within 12 months", "Default within 24 months", ["12"]),
+    ("Income a month, gross", "Income a year, gross", ["month"]),
+    ("Score from 0 to 0.5", "Score from 0 to 0.9", ["0.5"]),
+    ("1 when the claim is paid", "1 when the claim is unpaid", ["paid"]),
+    ("Interest rate", "Internet rate", ["interest"]),
+]
+REWORDED = [
+    ("Probability of default", "Probability of default within a year of the loan"),
+    ("probability of the default", "Default: its probability."),
+    ("Recieved payment", "Received payments"),
+    ("", "Anything"),
+]
+
+
+@pytest.mark.parametrize("side", [with_inputs, with_outputs])
+def test_a_meaning_that_lost_words_is_another_meaning(side):
+    """Whoever keeps the words and adds to them says the same: no program can know it of other words."""
+    for before, after, lost in REMEANT:
+        found = compare(side({"a": {"description": before}}), side({"a": {"description": after}}))
+        assert (found.required, meanings.lost_words(before, after)) == ("major", lost)
+        assert ", ".join(lost) in found.findings[0].message
+    for before, after in REWORDED:
+        found = compare(side({"a": {"description": before}}), side({"a": {"description": after}}))
+        assert found.required == "patch", (before, after)
+
+
 @pytest.mark.parametrize(
     ("changed", "bump"),
     [
@@ -152,6 +182,7 @@ EDITS = {
     "enum": st.none() | st.lists(st.integers(0, 3), min_size=1, unique=True),
     "required": st.booleans(),
     "unit": st.sampled_from(["", "USD", "EUR"]),
+    "description": st.sampled_from(["", "Income", "Income, gross", "Income, net", "No income"]),
 }
 FIELDS = st.dictionaries(
     st.sampled_from("abcd"), st.fixed_dictionaries({}, optional=EDITS), min_size=1
