@@ -202,6 +202,7 @@ def hand_over(
     _require_owner(owner_team, owner)
     if owner_team != model.owner_team:
         _require_free_name(by, model.name, owner_team, model.visibility, except_model=model)
+        _remember_owners(model)
     fields = {"owner_team": owner_team, "owner": owner, "support_contact": support_contact}
     _change(by, model, "model.hand_over", fields)
     _notify_of_support(model)
@@ -282,6 +283,20 @@ def change_visibility(
 def contributed(version: ModelVersion, user: User, kind: str) -> None:
     """Remember that `user` had a hand in `version`: they will not judge it."""
     Contribution.objects.get_or_create(version=version, user=user, kind=kind)
+
+
+def _remember_owners(model: RegisteredModel) -> None:
+    """Who was on the team that gives the model away, at any time since a version was made, will not judge that version."""
+    members = list(model.owner_team.memberships.values_list("user_id", "left_at"))
+    Contribution.objects.bulk_create(
+        [
+            Contribution(version=version, user_id=user, kind=Contribution.Kind.OWNED)
+            for version in model.versions.all()
+            for user, left in members
+            if left is None or left >= version.created_at
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def list_model(by: User, model: RegisteredModel) -> RegisteredModel:

@@ -25,6 +25,7 @@ from governance.models import (
     Waiver,
 )
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
+from marketplace.audit.models import AuditEvent
 
 COOLING_OFF = timedelta(days=180)
 Role = RoleGrant.Role
@@ -57,11 +58,11 @@ def can_upload_benchmark(user: User) -> bool:
 
 
 def can_run_evaluation(user: User, version: ModelVersion) -> bool:
-    """Evaluators and fairness reviewers who are not, and lately were not, on the owner team."""
+    """Evaluators and fairness reviewers who are not, and lately were not, on the owner team, and had no hand in the version."""
     return (
         user.is_active
         and user.has_role(Role.EVALUATOR, Role.FAIRNESS_REVIEWER)
-        and not was_on_team(user, version.model.owner_team, _since(version))
+        and not is_involved(user, version)
     )
 
 
@@ -168,10 +169,21 @@ def can_suspend(user: User, version: ModelVersion) -> bool:
 
 
 def can_resume(user: User, version: ModelVersion) -> bool:
-    """Those who stop may not alone start again: the governance lead does, never the owner team."""
-    return user.has_role(Role.GOVERNANCE_LEAD) and not was_on_team(
-        user, version.model.owner_team, _since(version)
+    """One person stops, another one starts again: the governance lead or the model risk officer, never the owner team."""
+    return (
+        user.is_active
+        and user.has_role(Role.GOVERNANCE_LEAD, Role.MODEL_RISK_OFFICER)
+        and not is_involved(user, version)
+        and user.pk != _who_stopped(version)
     )
+
+
+def _who_stopped(version: ModelVersion) -> int | None:
+    """The id of the person who suspended it last, by the record."""
+    stops = AuditEvent.objects.filter(
+        object_type=version._meta.label_lower, object_id=str(version.pk), action="version.suspend"
+    )
+    return stops.order_by("-id").values_list("actor_id", flat=True).first()
 
 
 def reasons_against_renewal(user: User, version: ModelVersion) -> str:

@@ -72,6 +72,7 @@ class Contribution(models.Model):
         EDITED = "edited", "Edited the card"
         ASSESSED = "assessed", "Answered the risk questionnaire"
         SUBMITTED = "submitted", "Submitted"
+        OWNED = "owned", "On the team that owned it"
 
     version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="contributions")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="contributions")

@@ -15,7 +15,7 @@ from governance.actions.evidence import blocking_gates, current_gates
 from governance.calendar import business_days_after
 from governance.matrix import roles_for
 from governance.models import AutomaticApproval, Decision, GateResult, Review, ReviewRound
-from governance.permissions import why_not_decide
+from governance.permissions import is_involved, why_not_decide
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core import signing
@@ -221,11 +221,23 @@ def _check_final(review: Review, outcome: str) -> None:
     if open_others.exists():
         kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
         raise RuleError(f"The final approval comes last; still open: {kinds}.")
+    _require_still_apart(review.version, review.round)
     if blocking := blocking_gates(review.version):
         raise RuleError(
             f"A check blocks: {blocking[0].label}. {blocking[0].summary}",
             remedy="Run it again, or request changes.",
         )
+
+
+def _require_still_apart(version: ModelVersion, round_number: int) -> None:
+    """No approval of the round counts whose person came to the owner team, or had a hand in the version, since. Raises RuleError."""
+    given = version.reviews.filter(round=round_number, state=Review.State.APPROVED)
+    for review in given.select_related("decision__by", "kept_from__decision__by"):
+        if is_involved(review.decided_by, version):
+            raise RuleError(
+                f"{review.decided_by} gave the approval of {review.get_kind_display().lower()} and has had a hand in the version or its team since, so it does not count.",
+                remedy="Request changes: in the next round somebody else decides it.",
+            )
 
 
 def _follow(by: User, review: Review, outcome: str, reason: str) -> None:
@@ -317,25 +329,34 @@ def _keep_approvals(by: User, reviews: list[Review], this: ReviewRound) -> None:
         review.kind: review
         for review in this.version.reviews.filter(
             round=this.number - 1, state=Review.State.APPROVED
-        ).select_related("kept_from")
+        ).select_related("decision__by", "kept_from__decision__by")
     }
     before = this.version.rounds.filter(number=this.number - 1).first()
     for review in reviews:
         approved = earlier.get(review.kind)
         if approved is None:
             continue
-        changed = rounds.changed_parts(review.kind, before, this)
-        if changed:
+        reason = _why_not_kept(approved, before, this)
+        if reason:
             transition(approved, Review.State.VOID)
             record(
                 by,
                 "review.void",
                 approved,
-                reason=f"Changed since it was approved: {', '.join(changed)}.",
+                reason=reason,
             )
         else:
             review.state, review.decided_at = Review.State.APPROVED, approved.decided_at
             review.kept_from = approved.kept_from or approved
+
+
+def _why_not_kept(approved: Review, before: ReviewRound | None, this: ReviewRound) -> str:
+    """The sentence that says why an approval of the last round does not hold in this one, or ""."""
+    if changed := rounds.changed_parts(approved.kind, before, this):
+        return f"Changed since it was approved: {', '.join(changed)}."
+    if is_involved(approved.decided_by, this.version):
+        return f"{approved.decided_by} has had a hand in the version or its team since."
+    return ""
 
 
 def _only_final_is_open(version: ModelVersion, round_number: int) -> bool:

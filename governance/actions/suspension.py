@@ -44,7 +44,7 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     """Let a suspended version run again."""
     require(
         can_resume(by, version),
-        "The governance lead, from outside the owner team, lets a version run again.",
+        "The governance lead or the model risk officer lets a version run again: never its team, nor who stopped it.",
     )
     if not version.suspended_at:
         raise RuleError(f"{version} is not suspended.")

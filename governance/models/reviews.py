@@ -207,6 +207,11 @@ class Review(Decidable):
     def is_overdue(self):
         return self.state == ReviewState.OPEN and self.due_at <= timezone.now()
 
+    @property
+    def decided_by(self):
+        """Whose decision it is, of this round or kept from an earlier one."""
+        return (self.kept_from or self).decision.by
+
     def next_reminder(self, now):
         """When the first of REMINDERS after `now` is due; None when all are past."""
         span = self.due_at - self.opened_at

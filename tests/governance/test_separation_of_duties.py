@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from catalog import actions as catalog
 from catalog.models import Contribution
 from governance import actions
 from governance.permissions import why_not_decide
 from marketplace.accounts.models import Membership
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import NotAllowed, RuleError
+from publishing import actions as publishing
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -189,6 +191,51 @@ def test_those_who_stop_a_version_may_not_start_it_again_alone():
     actions.resume(factories.gus(), version, "The weakness was found not to apply.")
     version.refresh_from_db()
     assert version.is_callable
+
+
+def test_who_stopped_a_version_does_not_start_it_again():
+    version = factories.published_version()
+    actions.suspend(factories.gus(), version, "The package has a known weakness.")
+    with pytest.raises(NotAllowed, match="nor who stopped it"):
+        actions.resume(factories.gus(), version, "The weakness was found not to apply.")
+    actions.resume(factories.mira(), version, "The weakness was found not to apply.")
+    version.refresh_from_db()
+    assert version.is_callable
+
+
+def test_an_approval_does_not_count_once_its_person_came_to_the_team():
+    version = factories.in_review_version()
+    factories.decide_all(version, but=["final"])
+    Membership.objects.create(user=factories.evan(), team=factories.lending())
+    final = version.reviews.get(kind="final")
+    with pytest.raises(RuleError, match="Evan gave the approval of independent evaluation"):
+        factories.approve(final)
+    actions.decide(
+        factories.judge(final), final, "changes_requested", "Evan joined its team.", True
+    )
+    version.refresh_from_db()
+    publishing.edit_changelog(factories.alice(), version, "Another evaluator looks at it.")
+    actions.check(publishing.submit(factories.alice(), version))
+    states = dict(version.reviews.filter(round=1).values_list("kind", "state"))
+    assert (
+        states["evaluation"] == "void"
+        and version.reviews.get(kind="evaluation", round=2).state == "open"
+    )
+
+
+def test_a_model_that_is_handed_over_is_not_judged_by_those_who_gave_it_away(version):
+    """Another team owns it now; bob had no hand in it and was on the team that made it."""
+    bob = factories.also(factories.bob(), "curator")
+    others = factories.person("oscar", factories.team("Lending risk", "Consumer lending"))
+    catalog.hand_over(
+        factories.rita(),
+        version.model,
+        owner_team=others.teams().get(),
+        owner=others,
+        support_contact="risk@example.com",
+    )
+    assert "You had a hand in this version" in refused(bob, curation(version))
+    assert "You had a hand in this version" in refused(factories.alice(), curation(version))
 
 
 def left(user, days):
