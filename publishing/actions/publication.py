@@ -22,7 +22,7 @@ from marketplace.core.guard import require
 from marketplace.core.invalidation import invalidate
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
-from publishing import deprecation
+from publishing import contract_diff, deprecation
 from publishing.actions.guides import GuideText, write_guide
 from publishing.permissions import can_deprecate, can_publish
 
@@ -36,6 +36,7 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
     require(can_publish(by, version), f"Only {version.model.owner_team} publishes it.")
     if not is_hosted(version):
         raise RuleError(f"{version} is not running yet; it is published as soon as it is.")
+    _require_unbroken_contract(version)
     transition(version, ModelVersion.State.PUBLISHED, published_at=timezone.now())
     list_model(by, version.model)
     if _is_newest_published(version):
@@ -45,7 +46,36 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
     announce_rollout(by, version)
     invalidate("version", version=version.pk)
     _tell_watchers(version, announce_version(version))
+    _compare_what_follows(version)
     return version
+
+
+def _require_unbroken_contract(version: ModelVersion) -> None:
+    """Between submission and publication another version may have come out below it, which consumers rely on since."""
+    diff = contract_diff.of(version)
+    if diff and not diff.is_allowed:
+        raise RuleError(
+            diff.sentence, remedy=f"Withdraw it, and submit what it is as {diff.least}."
+        )
+
+
+def _compare_what_follows(version: ModelVersion) -> None:
+    """Versions on their way that follow `version` from now on are compared again, and their team hears of what they break."""
+    for other in version.model.versions.filter(state__in=ModelVersion.IN_PROGRESS):
+        if other.predecessor() != version:
+            continue
+        result = contract_diff.record_for_submission(other)
+        if result.blocks:
+            notify(
+                User.objects.on_teams([other.model.owner_team]),
+                "review",
+                f"{other} follows {version.number} now, and breaks its contract",
+                body=result.summary,
+                url=other.get_absolute_url(),
+                key=f"version-overtaken:{other.pk}:{version.pk}",
+                model=other.model.slug,
+                teams=[other.model.owner_team],
+            )
 
 
 def publish_what_is_ready() -> int:

@@ -162,7 +162,8 @@ def withdraw(by: User, version: ModelVersion, reason: str = "") -> ModelVersion:
     """
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
     require(can_withdraw(by, version), f"Only members of {version.model.owner_team} withdraw it.")
-    if version.state == ModelVersion.State.APPROVED and is_hosted(version):
+    is_coming_out = version.state == ModelVersion.State.APPROVED and is_hosted(version)
+    if is_coming_out and not contract_diff.problem(version):
         raise RuleError(
             f"{version} runs and is being published.", remedy="Deprecate it once it is published."
         )

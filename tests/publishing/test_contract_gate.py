@@ -11,6 +11,7 @@ from governance import actions as governance
 from governance.policies import REQUIRED_GATES
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
+from marketplace.notices.models import Notice
 from publishing import actions, contract_diff, screening
 from publishing.actions.submission import _submit
 from publishing.manifest import build_manifest
@@ -179,6 +180,38 @@ def test_an_upload_says_at_once_what_it_breaks(tmp_path):
     )
     warnings = factories.upload_tiny(draft, tmp_path)
     assert any("the input salary is gone" in text and "Make it 2.0.0" in text for text in warnings)
+
+
+def test_what_came_out_meanwhile_below_a_version_is_not_broken_by_it():
+    """Both were compared with 1.0.0; 1.1.0 brought an output, and 1.2.0 does not have it."""
+    entry = factories.published_version().model
+    late = factories.in_review_version(entry, "1.2.0")
+    other = factories.approved_version(entry, "1.2.1")
+    early = draft_after_all(entry, "1.1.0", output_added)
+    factories.brought_up(early)
+    for version in (late, other):
+        evidence = version.gate_results.filter(gate="contract").first()
+        assert evidence.blocks and "the output reason is gone" in evidence.summary
+    titles = Notice.objects.filter(recipient=factories.alice(), kind="review").values_list(
+        "title", flat=True
+    )
+    assert f"{late} follows 1.1.0 now, and breaks its contract" in titles
+    with pytest.raises(RuleError, match="A check blocks"):
+        factories.decide_all(late)
+    with pytest.raises(RuleError, match="the output reason is gone") as refusal:
+        factories.brought_up(other)
+    assert "submit what it is as 2.0.0" in refusal.value.remedy
+    assert actions.withdraw(factories.alice(), other).state == "withdrawn"
+
+
+def draft_after_all(entry, number, change):
+    """An approved version with a changed signature; approved as it was, because an endpoint cannot be asked here."""
+    version = factories.approved_version(entry, number)
+    signature = copy.deepcopy(version.signature)
+    change(signature)
+    ModelVersion.objects.filter(pk=version.pk).update(signature=signature)
+    version.refresh_from_db()
+    return version
 
 
 # -- the promised service level -------------------------------------------------------------------------------------
