@@ -181,7 +181,7 @@ def score(
         RunState.SCORED,
         finished_at=now,
         summary=" ".join(finding.summary for finding in assessment.findings),
-        record=evidence | {"environment": environment, "suite": suites.SUITES[dataset.task]},
+        record=evidence | {"environment": environment, "suite": assessment.suite},
         metrics_sha256=assessment.sha256,
     )
     facts = {
@@ -197,7 +197,7 @@ def score(
     Evaluation.objects.bulk_create(
         Evaluation(
             **{name: _rounded(value) for name, value in vars(figure).items()}
-            | {"suite": figure.suite or suites.SUITES[dataset.task]},
+            | {"suite": figure.suite or assessment.suite},
             **facts,
         )
         # Pages show what was kept last first: the task's own suite.

@@ -407,7 +407,7 @@ class BenchmarkForm(forms.ModelForm):
             "positive": "Of yes or no only.",
             "positive_is_favourable": "",
             "cutoff": "Scores from here on count as that answer.",
-            "floor": "Empty: better than a naive model suffices.",
+            "floor": "Empty: better than a naive model suffices. Where less than 5 % of the rows are positive, the first metric is PR AUC.",
             "output": "Empty: the version's first.",
             "may_leave": "Only where nobody is told anything by them. Labels and groups are never sent.",
         }

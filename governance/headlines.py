@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from catalog.models import ModelVersion
 from governance.evaluations import artifact_digest
-from governance.measures import LOWER_IS_BETTER, PRIMARY
+from governance.measures import LOWER_IS_BETTER, PRIMARY, RARE_PRIMARY
 from governance.models import Evaluation
 
 MOST_GROUPS = 3  # of the column with the worst one
@@ -61,7 +61,7 @@ class Headline:
 def headline(version: ModelVersion) -> Headline | None:
     """The Headline of a version; None when nobody measured it. Two queries."""
     rows = version.evaluations.exclude(kind=Evaluation.Kind.CONSUMER).filter(
-        metric__in=PRIMARY.values()
+        metric__in=[*PRIMARY.values(), RARE_PRIMARY]
     )
     read = list(rows.order_by("-id")[:ROWS_READ])
     present = artifact_digest(version) if read else ""
@@ -71,7 +71,7 @@ def headline(version: ModelVersion) -> Headline | None:
         if row.kind == Evaluation.Kind.INDEPENDENT and row.artifact_sha256 == present
     ]
     declared = [row for row in read if row.kind == Evaluation.Kind.DECLARED and not row.slice]
-    figure = next((row for row in measured if not row.slice), None)
+    figure = _first(measured)
     own = next((row for row in declared if figure is None or row.metric == figure.metric), None)
     shown = figure or own
     if shown is None:
@@ -80,6 +80,17 @@ def headline(version: ModelVersion) -> Headline | None:
     outputs = version.signature.get("outputs") or [{}]
     unit = str(outputs[0].get("unit") or "") if shown.metric in AMOUNTS else ""
     return Headline(shown, own, worst_groups(together, shown.metric), unit)
+
+
+def _first(measured: Sequence[Evaluation]) -> Evaluation | None:
+    """The newest figure over all rows; of rare events that one which decides."""
+    newest = next((row for row in measured if not row.slice), None)
+    rare = (
+        row
+        for row in measured
+        if newest and row.metric == RARE_PRIMARY and row.at == newest.at and not row.slice
+    )
+    return next(rare, newest)
 
 
 def worst_groups(rows: Sequence[Evaluation], metric: str) -> list[Evaluation]:

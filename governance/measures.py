@@ -13,6 +13,9 @@ SMALLEST_PROBABILITY = 1e-15  # log loss of a certain and wrong answer stays fin
 CELLS_AT_ONCE = 300_000  # replicates × rows of a block: its arrays stay in the processor's cache
 
 PRIMARY = {"binary": "roc_auc", "multiclass": "macro_f1", "regression": "mae"}
+RARE = 0.05  # a smaller share of positives: the area under ROC flatters, so precision and recall come first
+RARE_PRIMARY = "pr_auc"
+TOP = 0.1  # of the rows by score, for lift
 LOWER_IS_BETTER = frozenset({"brier", "log_loss", "ece", "mae", "rmse"})
 
 QUIET = np.errstate(divide="ignore", invalid="ignore")  # what is undefined is NaN
@@ -50,6 +53,17 @@ def suite(task: str, truth: np.ndarray, predicted: np.ndarray, cutoff: float = 0
     if task == "binary":
         return binary(truth, predicted, cutoff)
     return (multiclass if task == "multiclass" else regression)(truth, predicted)
+
+
+def is_rare(task: str, truth: np.ndarray) -> bool:
+    """Is it about an event that few rows have?"""
+    return task == "binary" and 0 < truth.mean() < RARE
+
+
+def rare_events(truth: np.ndarray, score: np.ndarray, cutoff: float) -> Measure:
+    """The suite of rare events: that of two classes, with the area under precision and recall, and lift at the top tenth."""
+    usual, curve = binary(truth, score, cutoff), precision_recall(truth, score)
+    return lambda weights: curve(weights) | usual(weights)
 
 
 def primary(task: str, truth: np.ndarray, predicted: np.ndarray) -> Measure:
@@ -133,6 +147,38 @@ def roc_auc(truth: np.ndarray, score: np.ndarray) -> Callable[[np.ndarray], np.n
         return np.asarray(beaten / (2 * positive.sum(axis=1) * passed[:, -1]))
 
     return area
+
+
+def precision_recall(truth: np.ndarray, score: np.ndarray) -> Measure:
+    """pr_auc: average precision, Σ (recall − recall before) × precision over the distinct scores, highest first.
+
+    lift_10: positives among the tenth of the rows with the highest scores, over those of as many rows drawn blindly; of rows
+    with one score, the part that fits counts.
+    """
+    order = np.argsort(-score, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
+    is_positive = (truth[order] == 1).astype(float)
+
+    @QUIET
+    def metrics(weights: np.ndarray) -> Metrics:
+        drawn = weights[:, order]
+        flagged = np.cumsum(drawn, axis=1)[:, ends]
+        hits = np.cumsum(drawn * is_positive, axis=1)[:, ends]
+        recall = hits / hits[:, -1:]
+        steps = np.diff(recall, axis=1, prepend=0)
+        precision = np.where(flagged > 0, hits / flagged, 0)
+        return {
+            "pr_auc": (steps * precision).sum(axis=1),
+            "lift_10": np.array([_reached(*pair) for pair in zip(flagged, recall, strict=True)])
+            / TOP,
+        }
+
+    return metrics
+
+
+def _reached(flagged: np.ndarray, recall: np.ndarray) -> float:
+    """The recall among the top tenth: a straight line between two distinct scores."""
+    return float(np.interp(TOP * flagged[-1], np.append(0, flagged), np.append(0, recall)))
 
 
 def equal_mass_bins(score: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from governance.models import GateResult
 from marketplace.core.canonical import digest
 
 SUITES = {task: f"{task}/1.1.0" for task in measures.PRIMARY}
+RARE_SUITE = "rare events/1.0.0"
 REPLICATES = {"high": 2000}  # of the bootstrap; 1000 at other tiers
 LEAST_ROWS = {"binary": 500, "multiclass": 100, "regression": 300}
 LEAST_OF_A_CLASS = {"binary": 100, "multiclass": 50}
@@ -38,6 +39,30 @@ class Case:
     tier: str = "low"
     seed: int = 0
     probe: robustness.Probe | None = None  # what it answered to rows that were changed a little
+
+    @property
+    def is_rare(self) -> bool:
+        return measures.is_rare(self.task, self.truth)
+
+    @property
+    def primary(self) -> str:
+        """The metric that decides."""
+        return measures.RARE_PRIMARY if self.is_rare else measures.PRIMARY[self.task]
+
+    @property
+    def suite(self) -> str:
+        return RARE_SUITE if self.is_rare else SUITES[self.task]
+
+    def whole_suite(self, predicted: np.ndarray) -> measures.Measure:
+        """All metrics of these predictions."""
+        if self.is_rare:
+            return measures.rare_events(self.truth, predicted, self.cutoff)
+        return measures.suite(self.task, self.truth, predicted, self.cutoff)
+
+    def primary_alone(self, predicted: np.ndarray) -> measures.Measure:
+        if self.is_rare:
+            return measures.precision_recall(self.truth, predicted)
+        return measures.primary(self.task, self.truth, predicted)
 
 
 @dataclass(frozen=True)
@@ -68,10 +93,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a run found. behaviour: against the version in use, where there is one."""
+    """What a run found. suite: of the task; behaviour: against the version in use, where there is one."""
 
     figures: list[Figure]
     findings: list[Finding]
+    suite: str
     behaviour: Finding | None = None
 
     @property
@@ -108,7 +134,7 @@ def assess(case: Case) -> Assessment:
     if case.probe is not None:
         more, finding = _robustness(case, case.probe)
         figures, findings = figures + more, [*findings, finding]
-    return Assessment(figures, findings)
+    return Assessment(figures, findings, case.suite)
 
 
 def _measures(case: Case) -> dict[str, measures.Measure]:
@@ -116,19 +142,16 @@ def _measures(case: Case) -> dict[str, measures.Measure]:
     compared = {"naive": measures.naive(case.task, case.truth)}
     if case.champion is not None:
         compared["champion"] = case.champion
-    suite = measures.suite(case.task, case.truth, case.predicted, case.cutoff)
-    return {"version": suite} | {
-        name: measures.primary(case.task, case.truth, predicted)
-        for name, predicted in compared.items()
+    return {"version": case.whole_suite(case.predicted)} | {
+        name: case.primary_alone(predicted) for name, predicted in compared.items()
     }
 
 
 def _figures(case: Case, points: dict[str, Any], replicates: dict[str, Any]) -> list[Figure]:
     """The primary metric first. Metrics that are undefined even as a point are left out."""
-    primary = measures.PRIMARY[case.task]
-    naive_answers = measures.naive(case.task, case.truth)
+    primary = case.primary
     whole = np.ones((1, len(case.truth)))
-    naives = measures.measure(case.task, case.truth, naive_answers, whole, case.cutoff)
+    naives = case.whole_suite(measures.naive(case.task, case.truth))(whole)
     rows = []
     for metric in sorted(points["version"], key=lambda name: name != primary):
         value = float(points["version"][metric][0])
@@ -197,7 +220,7 @@ def too_few(case: Case) -> str:
 
 def against_champion(case: Case, points: dict[str, Any], replicates: dict[str, Any]) -> Finding:
     """Paired on the same rows and draws: surely worse fails, surely not worse passes."""
-    primary = measures.PRIMARY[case.task]
+    primary = case.primary
     margin = MARGIN
     if primary in measures.LOWER_IS_BETTER:
         margin = MARGIN_OF_ERRORS * float(points["champion"][primary][0])

@@ -13,6 +13,8 @@ def difference(run: EvaluationRun) -> str:
     assessment, _ = evaluation.assess(run)
     if assessment.sha256 == run.metrics_sha256:
         return ""
+    if (suite := run.record.get("suite")) != assessment.suite:
+        return f"It was measured by the suite {suite}; such data is measured by {assessment.suite} now."
     return f"The figures differ: {assessment.sha256}, recorded {run.metrics_sha256}."
 
 

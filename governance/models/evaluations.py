@@ -18,6 +18,8 @@ LARGEST_FIGURE = 1e15  # of a metric; beyond it a 64-bit float no longer holds e
 
 METRIC_LABELS = {
     "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "lift_10": "Lift in the top tenth",
     "brier": "Brier score",
     "log_loss": "Log loss",
     "ece": "Calibration error",

@@ -36,6 +36,33 @@ def test_binary_metrics_are_those_of_scikit_learn():
     )
 
 
+def test_of_rare_events_precision_and_recall_decide():
+    """Fraud in 3 % of the rows: ROC AUC says 0.79 of a score whose alarms are mostly false, PR AUC 0.39."""
+    sklearn = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(5)
+    truth = (np.arange(5000) % 33 == 0).astype(int)
+    score = np.round(np.clip(0.25 * truth + random.random(5000) * 0.75, 0, 1), 2)  # with many ties
+    (weights,) = measures.blocks(truth[:1500], 2, seed=1)
+    drawn = np.repeat(np.arange(1500), weights[1].astype(int))
+    found = measures.precision_recall(truth[:1500], score[:1500])(weights)["pr_auc"][1]
+    assert found == pytest.approx(sklearn.average_precision_score(truth[drawn], score[drawn]))
+    assessment = suites.assess(case(truth=truth, predicted=score, champion=score))
+    first, *others = assessment.figures
+    known = sklearn.average_precision_score(truth, score)
+    assert (first.metric, assessment.suite) == ("pr_auc", "rare events/1.0.0")
+    assert first.value == pytest.approx(known) and first.low < known < first.high
+    assert first.baseline == pytest.approx(truth.mean())
+    top = np.sort(score)[-500]
+    lift = next(figure for figure in others if figure.metric == "lift_10")
+    assert truth[score > top].mean() / truth.mean() * 0.9 < lift.value < 10 and lift.baseline == 1
+    assert {"roc_auc", "brier", "ece"} < {figure.metric for figure in others}
+    assert verdicts(assessment) == {"evaluation": "pass", "champion": "pass"}
+    short = suites.assess(case(truth=truth, predicted=score, floor=0.9))
+    assert verdicts(short)["evaluation"] == "fail" and "pr_auc" in short.findings[0].summary
+    blind = suites.assess(case(truth=truth, predicted=random.random(5000)))
+    assert verdicts(blind)["evaluation"] == "inconclusive"
+
+
 def test_the_metrics_of_classes_and_of_numbers_are_those_of_scikit_learn():
     sklearn = pytest.importorskip("sklearn.metrics")
     truth, chosen = RANDOM.integers(0, 4, 600), RANDOM.integers(0, 4, 600)
