@@ -163,6 +163,13 @@ def version_before(version: ModelVersion) -> ModelVersion | None:
     return next((other for other in earlier if other.precedence < version.precedence), None)
 
 
+NEVER_CALLED = (
+    ModelVersion.State.REJECTED,
+    ModelVersion.State.WITHDRAWN,
+    ModelVersion.State.RETIRED,
+)
+
+
 def set_credential(by: User, version: ModelVersion, text: str) -> None:
     """Keep the credential of an external endpoint, encrypted; "" removes it. It is never shown again.
 
@@ -175,11 +182,10 @@ def set_credential(by: User, version: ModelVersion, text: str) -> None:
     )
     if not text.isprintable() or not text.isascii():
         raise Invalid("One line of ASCII letters, digits and signs.", field="credential")
-    upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
-    if upstream is None:
+    if version.kind != ModelVersion.Kind.EXTERNAL or version.state in NEVER_CALLED:
         raise RuleError(
             f"{version} is not an external endpoint that is called.",
-            remedy="Name the endpoint in the draft; its credential is entered once the version is approved.",
+            remedy="Name the endpoint in the draft first.",
         )
     if not text and affected.following(version).open().exists():
         raise RuleError(
@@ -187,9 +193,26 @@ def set_credential(by: User, version: ModelVersion, text: str) -> None:
             remedy="Set the new credential instead, or deprecate the version.",
         )
     with transaction.atomic():
+        upstream = _upstream_of(version)
         upstream.credential = credentials.seal(text, version.pk) if text else None
-        upstream.save(update_fields=["credential", "updated_at"])
+        upstream.save(update_fields=["credential", "base_url", "updated_at"])
         record(by, "upstream.credential", version, removed=not text)
+        if version.is_editable:
+            enqueue("publishing.try_out", version.pk)
+
+
+def forget_endpoint(version: ModelVersion, but: str = "") -> None:
+    """A draft is at another address than `but`, or has files now: what was stored for the old address goes."""
+    Upstream.objects.filter(version=version).exclude(base_url=but.rstrip("/")).delete()
+
+
+def _upstream_of(version: ModelVersion) -> Upstream:
+    """The Upstream of an external version at its present address; one of a draft is probed once it is to run."""
+    upstream, _ = Upstream.objects.select_for_update().get_or_create(
+        version=version, defaults={"kind": Upstream.Kind.EXTERNAL, "probe_due_at": None}
+    )
+    upstream.base_url = version.external_url.rstrip("/")
+    return upstream
 
 
 def _require_reason(reason: str) -> None:

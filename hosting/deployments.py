@@ -177,7 +177,7 @@ def _deployments(versions):
 def _externals(versions):
     rows = Upstream.objects.filter(
         version__in=versions, kind=Upstream.Kind.EXTERNAL, version__deployment=None
-    )
+    ).exclude(version__state__in=ModelVersion.NOT_RELIED_ON)
     return [
         External(row) for row in rows.select_related("version__model").prefetch_related(*_health())
     ]

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from catalog.watches import watchers
-from hosting import sleep
+from hosting import credentials, sleep
 from hosting.drivers.base import EngineUnavailable, driver
 from hosting.models import Deployment, DeploymentState, HealthSample, Incident, Upstream
 from marketplace.accounts.models import Membership, User
@@ -34,6 +34,7 @@ EVERY_WHEN_IT_MAY_SLEEP = timedelta(
 UNPROBED = 3 * EVERY
 UP_WITHIN = timedelta(minutes=3)
 RETENTION = timedelta(days=35)
+UNREADABLE = "Its stored credential cannot be read: store it again."
 NOT_ANSWERING = (
     DeploymentState.SCALED_TO_ZERO,
     DeploymentState.PENDING,
@@ -53,22 +54,27 @@ class Unreachable(Exception):
     """Why an external endpoint could not be asked, in a sentence."""
 
 
-def post(base_url, path, body):
-    """(status, answer, milliseconds) of one POST to an external endpoint, by the way that probes and calls take. Raises Unreachable."""
-    return exchange(base_url, "POST", path, body)
+def exchange(version, method, path, body):
+    """(status, answer, milliseconds) of one request to a version's external endpoint, by the way that probes and calls take.
 
-
-def exchange(base_url, method, path, body):
-    """As `post`, with any method."""
+    Raises Unreachable.
+    """
     started = time.perf_counter()
     try:
         status, answer = _exchange(
-            base_url.rstrip("/"), method, path, body, partial(egress.connect, timeout=TIMEOUT_S)
+            version.external_url.rstrip("/"),
+            method,
+            path,
+            body,
+            partial(egress.connect, timeout=TIMEOUT_S),
+            credentials.of(version),
         )
     except TimeoutError:
         raise Unreachable(_timeout_message(TIMEOUT_S)) from None
     except egress.EgressDenied as denial:
         raise Unreachable(str(denial)) from None
+    except credentials.Unreadable:
+        raise Unreachable(UNREADABLE) from None
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(_describe(error)) from None
     return status, answer, round((time.perf_counter() - started) * 1000, 2)
@@ -136,7 +142,13 @@ def probe(upstream):
     """One end-to-end probe: a sample, the upstream's readiness, and perhaps an incident opened or closed. Was it answered?"""
     version = upstream.version
     connect = egress.connect if upstream.kind == Upstream.Kind.EXTERNAL else egress.connect_internal
-    is_ok, milliseconds, detail = _probe_endpoint(upstream.base_url, version, connect)
+    try:
+        authorization = credentials.authorization(upstream)
+        is_ok, milliseconds, detail = _probe_endpoint(
+            upstream.base_url, version, connect, authorization
+        )
+    except credentials.Unreadable:
+        is_ok, milliseconds, detail = False, None, UNREADABLE
     deployment = Deployment.objects.filter(version=version).first()
     running = (
         deployment.replicas.filter(ended_at=None, state="running").count() if deployment else 0
@@ -184,29 +196,26 @@ def _is_failing(version):
     return failed - answered < UNPROBED or timezone.now() - failed > UP_WITHIN
 
 
-def _probe_endpoint(base_url, version, connect):
+def _probe_endpoint(base_url, version, connect, authorization=""):
     """(ok, milliseconds of the example or None, detail). On a saturated machine silence counts only after half a minute."""
     timeout_s = STARVED_TIMEOUT_S if machine_load.is_saturated() else TIMEOUT_S
-    answer = _probe_within(timeout_s, base_url, version, connect)
+    answer = _probe_within(timeout_s, base_url, version, connect, authorization)
     if answer[2] == _timeout_message(TIMEOUT_S) and machine_load.is_saturated():
-        return _probe_within(STARVED_TIMEOUT_S, base_url, version, connect)
+        return _probe_within(STARVED_TIMEOUT_S, base_url, version, connect, authorization)
     return answer
 
 
-def _probe_within(timeout_s, base_url, version, connect):
+def _probe_within(timeout_s, base_url, version, connect, authorization):
+    connect = partial(connect, timeout=timeout_s)
     try:
-        status, _body = _exchange(
-            base_url, "GET", "/ready", None, partial(connect, timeout=timeout_s)
-        )
+        status, _body = _exchange(base_url, "GET", "/ready", None, connect, authorization)
         if status != 200:
             return False, None, f"Asked whether it is ready, it answered {status}."
         if not version.example:
             return True, None, ""
         started = time.perf_counter()
         body = json.dumps(version.example).encode()
-        status, body = _exchange(
-            base_url, "POST", "/infer", body, partial(connect, timeout=timeout_s)
-        )
+        status, body = _exchange(base_url, "POST", "/infer", body, connect, authorization)
         milliseconds = (time.perf_counter() - started) * 1000
         if status != 200 or b'"outputs"' not in body:
             return False, milliseconds, f"The version's own example was answered with {status}."
@@ -236,11 +245,13 @@ def _describe(error):
     return f"It cannot be reached: {error.strerror or error}."
 
 
-def _exchange(base_url, method, path, body, connect):
+def _exchange(base_url, method, path, body, connect, authorization):
     parts = urlsplit(base_url)
     connection = connect(base_url)
     try:
         headers = {"Content-Type": "application/json", "X-Request-Id": "probe"}
+        if authorization:
+            headers["Authorization"] = authorization
         connection.request(method, parts.path.rstrip("/") + path, body=body, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read(1_000_000)

@@ -197,7 +197,9 @@ class Upstream(models.Model):
     version = models.OneToOneField(ModelVersion, models.CASCADE, related_name="upstream")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.ENGINE)
     base_url = models.URLField(max_length=300)
-    credential = models.BinaryField(null=True, help_text="AES-GCM, decrypted in the gateway only")
+    credential = models.BinaryField(
+        null=True, help_text="AES-GCM, opened only where the endpoint is called"
+    )
     is_ready = models.BooleanField(default=False, help_text="The last end-to-end probe succeeded")
     updated_at = models.DateTimeField(auto_now=True)
     probed_at = models.DateTimeField(null=True, help_text="The last end-to-end probe")

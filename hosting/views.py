@@ -86,29 +86,38 @@ def manage_deployment(request, slug, number):
 def credential(request, slug, number):
     """The secret with which the gateway calls an external endpoint. For its team; what is stored is never shown."""
     version = get_visible_version_or_404(request, slug, number)
-    upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
-    if upstream is None or not can_set_credential(request.user, version):
+    is_external = version.kind == ModelVersion.Kind.EXTERNAL and version.external_url
+    if not is_external or not can_set_credential(request.user, version):
         raise Http404
+    upstream = Upstream.objects.filter(version=version, kind=Upstream.Kind.EXTERNAL).first()
     form = CredentialForm(request.POST or None)
     done, _ = submitted(
         request, form, lambda credential: actions.set_credential(request.user, version, credential)
     )
-    deployment_url = reverse("hosting:deployment", args=[slug])
+    before = _page_before(version)
     if done:
         said = "The credential is stored." if form.cleaned_data["credential"] else "It is removed."
         messages.success(request, said)
-        return redirect(deployment_url)
+        return redirect(before.url)
     context = {
         "version": version,
-        "upstream": upstream,
+        "is_stored": bool(upstream and upstream.credential),
         "form": form,
         "trail": [
             Link(version.model.name, version.model.get_absolute_url()),
-            Link("Deployment", deployment_url),
+            before,
         ],
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "hosting/credential.html", context, status=status)
+
+
+def _page_before(version):
+    """Where the credential is asked for: on the draft's page of the package, later on the Deployment tab."""
+    if version.is_editable:
+        arguments = [version.model.slug, version.number]
+        return Link("Package", reverse("publishing:package", args=arguments))
+    return Link("Deployment", reverse("hosting:deployment", args=[version.model.slug]))
 
 
 def change_capacity(request, slug, number):

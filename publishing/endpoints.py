@@ -1,6 +1,6 @@
 """An endpoint hosted outside, asked by the way that the gateway's calls take: egress policy, deadlines, bounded answers.
 
-What it answers is read here and never run. It is asked without a credential, which only the gateway opens.
+What it answers is read here and never run. It is asked with the credential that its team stored, if any.
 """
 
 import json
@@ -27,7 +27,7 @@ class CannotAsk(Exception):
 
 
 class CredentialAsked(CannotAsk):
-    """It wants a credential, which its team enters after the approval."""
+    """It wants another credential than the one that is stored, if any."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Endpoint:
     """Asked like a replica (checks.Asked), for at most `seconds` in all. It is its own model: `signature`, `run`."""
 
     def __init__(self, version: ModelVersion, seconds: float) -> None:
-        self.url, self.seconds = version.external_url, seconds
+        self.version, self.seconds = version, seconds
         self.signature = Signature.of(version.signature)
         self.outputs = {field["name"]: field["datatype"] for field in version.signature["outputs"]}
         self.until = time.monotonic() + seconds
@@ -94,12 +94,12 @@ class Endpoint:
         if time.monotonic() > self.until:
             raise CannotAsk(f"The endpoint was asked for {self.seconds:.0f} seconds and not done.")
         try:
-            status, content, milliseconds = health.exchange(self.url, method, path, body)
+            status, content, milliseconds = health.exchange(self.version, method, path, body)
         except health.Unreachable as away:
             raise CannotAsk(f"The endpoint cannot be asked: {away}") from None
         if status in CREDENTIAL_ASKED:
             raise CredentialAsked(
-                f"The endpoint asks for a credential ({status}), which only the gateway opens."
+                f"The endpoint asks for a credential ({status}): store the one that it takes."
             )
         if status == 200 and method == "POST":
             content = _outputs(content)

@@ -13,6 +13,7 @@ from catalog.models import ModelVersion
 from catalog.pages import get_visible_version_or_404
 from governance.actions import askable, current_gates, waived
 from governance.models import Waiver
+from hosting.permissions import can_set_credential
 from marketplace.accounts.requests import PageRequest
 from marketplace.core.links import Link
 from publishing import execution_gates
@@ -47,6 +48,8 @@ def gate_runs(request: PageRequest, slug: str, number: str) -> HttpResponse:
         "waived": waived(version),
         "waivers": Waiver.objects.visible_to(request.user).filter(version=version).for_page(),
         "askable": askable(request.user, version),
+        "may_set_credential": version.kind == ModelVersion.Kind.EXTERNAL
+        and can_set_credential(request.user, version),
         "trail": trail,
     }
     return render(request, "publishing/gate_runs.html", context)

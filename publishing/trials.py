@@ -156,14 +156,14 @@ def _no(problem: str, **more: Any) -> dict[str, Any]:
 
 
 def _asked(version: ModelVersion) -> dict[str, Any]:
-    """One row and three, asked by the way that the gateway takes. An endpoint that asks for its credential cannot be tried yet."""
+    """One row and three, asked by the way that the gateway takes. An endpoint that asks for another credential cannot be tried yet."""
     figures: dict[str, Any] = {"runtime": "External endpoint"}
     try:
         for rows, label in ((1, "one_row_ms"), (TRIAL_ROWS, "three_rows_ms")):
             body = json.dumps(rows_of(version.signature, version.example, rows)).encode()
-            status, answer, figures[label] = health.post(version.external_url, "/infer", body)
+            status, answer, figures[label] = health.exchange(version, "POST", "/infer", body)
             if status in CREDENTIAL_ASKED:
-                said = f"The endpoint asks for a credential ({status}), which its team enters on the Deployment tab after the approval; it is asked again before it is published."
+                said = f"The endpoint asks for a credential ({status}). Store the one that it takes, on the page of the package: it is asked again then, and nothing is published before it answered."
                 return _no(said, verdict="inconclusive")
             if status != 200:
                 return _no(

@@ -10,6 +10,7 @@ from catalog.permissions import can_edit
 from governance import cards
 from governance.actions import propose_amendment
 from governance.models import Amendment
+from hosting.actions import forget_endpoint
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import egress
@@ -107,6 +108,7 @@ def name_endpoint(by: User, version: ModelVersion, url: str) -> None:
     except egress.EgressDenied as refusal:
         raise Invalid(str(refusal), field="external_url") from refusal
     version.artifacts.all().delete()
+    forget_endpoint(version, but=url)
     save_version(by, version, kind=ModelVersion.Kind.EXTERNAL, external_url=url, manifest={})
     enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
 

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from catalog.actions import contributed
 from catalog.models import Artifact, Contribution, ModelVersion
+from hosting.actions import forget_endpoint
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.background import enqueue
@@ -108,6 +109,7 @@ def _keep_package(by: User, version: ModelVersion, found: packages.Inspection) -
             by, "version.package_changed", version, changes=found.changes, original=found.original
         )
     contributed(version, by, Contribution.Kind.UPLOADED)
+    forget_endpoint(version)
     enqueue("publishing.try_out", version.pk, delay_s=trials.SETTLE_S)
     save_version(
         by,

@@ -52,7 +52,7 @@ def endpoint(monkeypatch):
     class FakeEndpoint:
         status = 200
 
-    def exchange(_url, _method, path, body, _connect):
+    def exchange(_url, _method, path, body, _connect, authorization):
         if FakeEndpoint.status is None:
             raise ConnectionRefusedError("nobody there")
         return FakeEndpoint.status, endpoints.answer(
@@ -158,7 +158,7 @@ def test_on_a_saturated_machine_silence_counts_after_half_a_minute_and_other_fau
     """Issue 8, line 6: who gets no processor is late, not sick. Who breaks the connection off is."""
     waited = []
 
-    def silent(_url, _method, _path, _body, connect):
+    def silent(_url, _method, _path, _body, connect, authorization):
         waited.append(connect.keywords["timeout"])
         raise TimeoutError
 
@@ -180,7 +180,7 @@ def test_on_a_saturated_machine_silence_counts_after_half_a_minute_and_other_fau
 def test_a_machine_that_becomes_busy_during_a_probe_is_asked_again_with_more_time(
     upstream, monkeypatch, quiet_machine
 ):
-    def late(_url, _method, path, _body, connect):
+    def late(_url, _method, path, _body, connect, authorization):
         quiet_machine.is_saturated = True
         if connect.keywords["timeout"] == 5:
             raise TimeoutError

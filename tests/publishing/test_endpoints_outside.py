@@ -11,12 +11,17 @@ from django.urls import reverse
 from governance import benchmarks, evaluation_runs
 from governance.actions import current_gates
 from governance.models import Evaluation
+from hosting import actions as hosting
+from hosting import credentials, health, reconcile
 from hosting.model_server import coercion, wire
 from hosting.model_server.columns import Signature
 from hosting.model_server.problems import Problem
+from hosting.models import Upstream
+from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import RuleError
 from publishing import actions, endpoint_gates, evaluation, execution_gates
 from tests import endpoints, factories
+from tests.hosting import engines
 
 pytestmark = pytest.mark.django_db
 
@@ -26,10 +31,12 @@ class Vendor:
 
     def __init__(self, monkeypatch, signature):
         self.asked, self.signature, self.calls, self.status = [], Signature.of(signature), 0, 0
-        self.noise = 0.0
+        self.noise, self.wants, self.told = 0.0, None, set()
 
         def request(connection, method, path, body=None, headers=None):
             connection.asked, connection.body = (method, path), body
+            self.told.add((headers or {}).get("Authorization"))
+            connection.is_known = self.wants in (None, (headers or {}).get("Authorization"))
 
         monkeypatch.setattr(endpoints.Answering, "request", request)
         monkeypatch.setattr(
@@ -38,7 +45,9 @@ class Vendor:
 
     def answer(self, connection):
         self.calls += 1
-        status, document = self.reply(*connection.asked, connection.body)
+        status, document = 401, {"error": "who are you"}
+        if connection.is_known:
+            status, document = self.reply(*connection.asked, connection.body)
         content = json.dumps(document).encode()
         return SimpleNamespace(status=status, read=lambda most=None: content)
 
@@ -105,6 +114,46 @@ def test_an_endpoint_that_draws_at_random_or_answers_what_it_must_refuse_is_sent
     version = submitted()
     assert version.state == "changes_requested"
     assert {verdicts(version)[gate] for gate in ("determinism", "batch", "refusals")} == {"fail"}
+
+
+def test_an_endpoint_that_wants_a_credential_is_checked_measured_and_published(vendor):
+    """Its team stores it in the draft; it goes to that address alone, and nothing else has it."""
+    vendor.wants = "Bearer s3cret"
+    draft = factories.draft_version()
+    benchmark(draft, may_leave=True)
+    actions.describe_interface(draft.created_by, draft, declared(), factories.example())
+    draft.refresh_from_db()
+    hosting.set_credential(draft.created_by, draft, "s3cret")
+    version = factories.checked(actions.submit(draft.created_by, draft))
+    assert version.state == "in_review" and vendor.told == {"Bearer s3cret"}
+    passed = {gate for gate, verdict in verdicts(version).items() if verdict == "pass"}
+    assert {"run", "determinism", "batch", "refusals", "latency", "health"} <= passed
+    run = evaluation_runs.request(factories.evan(), version)
+    evaluation.run(run.pk)
+    run.refresh_from_db()
+    assert run.state == "scored", run.summary
+    factories.decide_all(version)
+    reconcile.reconcile(engines.FakeEngine())
+    upstream = Upstream.objects.get(version=version)
+    assert health.probe(upstream) and "s3cret" not in str(list(AuditEvent.objects.values()))
+    vendor.wants = "Bearer another"
+    assert not health.probe(upstream)
+
+
+def test_a_draft_at_another_address_has_no_credential(vendor):
+    draft = factories.draft_version()
+    hosting.set_credential(draft.created_by, draft, "s3cret")
+    assert credentials.of(draft) == "Bearer s3cret"
+    actions.name_endpoint(draft.created_by, draft, "https://models.example.com/elsewhere")
+    draft.refresh_from_db()
+    assert credentials.of(draft) == "" and not Upstream.objects.filter(version=draft).exists()
+    page = reverse("hosting:credential", args=[draft.model.slug, draft.number])
+    client = Client()
+    client.force_login(draft.created_by)
+    shown = client.get(page).content.decode()
+    assert "No credential is stored" in shown and "elsewhere" in shown
+    answer = client.post(page, {"credential": "s4cret"})
+    assert "/package/" in answer.url and credentials.of(draft) == "Bearer s4cret"
 
 
 def test_what_cannot_be_asked_blocks_and_what_wants_a_credential_warns(vendor):

@@ -292,13 +292,9 @@ def _log_once(version_pk: int, reason: str) -> None:
 
 
 def _secret(upstream: Upstream) -> str:
-    """The Authorization header of an external endpoint. The credential is decrypted here and nowhere else. Raises Unreadable, ValueError."""
-    if not upstream.credential:
-        return ""
-    text = credentials.open_sealed(upstream.credential, upstream.version_id)
-    if not text.isprintable():
-        raise ValueError("the stored credential is not one line of text")
-    return f"authorization: {text if ' ' in text else f'Bearer {text}'}\r\n"
+    """The Authorization header of an external endpoint as a line, "" without one. Raises Unreadable."""
+    value = credentials.authorization(upstream)
+    return f"authorization: {value}\r\n" if value else ""
 
 
 def callable_address(origin: addresses.Origin) -> str:
