@@ -1,4 +1,6 @@
-"""Files made by the field's tools, by their defaults, end callable with answers equal to ONNX Runtime (issue 9, done when 4)."""
+"""Files made by the field's tools, by their defaults, end callable: a replica, and a real gateway before it, answer equal to
+ONNX Runtime (issue 9, done when 4; issue 11, done when 2).
+"""
 
 import importlib
 import json
@@ -8,10 +10,11 @@ import numpy as np
 import pytest
 
 from publishing.packages import Refused
+from tests.hosting.through import replicas, through_gateway  # noqa: F401
 from tests.tools import environments, serving
 
-pytestmark = pytest.mark.slow
-MAKERS = Path(__file__).with_name("makers")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gateway_stage")]
+MAKERS = Path(environments.__file__).with_name("makers")
 
 
 def makers():
@@ -61,7 +64,11 @@ def test_there_are_sixty_files():
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(
-    made, tmp_path, monkeypatch, name
+    made,
+    through_gateway,  # noqa: F811
+    tmp_path,
+    monkeypatch,
+    name,
 ):
     environment = environments.environment_of(TOOLS[name])
     if not environments.python_of(environment):
@@ -80,7 +87,7 @@ def test_a_tools_file_ends_callable_and_answers_like_onnx_runtime(
         assert STAYS_FIXED[name] in refused.value.remedy
         return
     found, app = serving.served(folder / facts["upload"], tmp_path)
-    status, answer = serving.call(app, serving.request_of(found.signature, feeds))
+    status, answer = through_gateway(app, serving.request_of(found.signature, feeds))
     assert status == 200, answer
     assert (
         serving.differences(
