@@ -7,7 +7,7 @@ from catalog import glossary_actions as actions
 from catalog import search
 from catalog.models import GlossaryEntry
 from marketplace.audit.models import AuditEvent
-from marketplace.core.errors import Invalid, NotAllowed
+from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.transitions import transition
 from tests import factories
 from tests.pages import text_of
@@ -65,6 +65,15 @@ def test_curators_keep_it():
         "action", flat=True
     )
     assert sorted(told) == ["glossary.explain", "glossary.explain", "glossary.take_out"]
+
+
+def test_a_full_glossary_takes_no_new_word_but_a_better_meaning(monkeypatch):
+    monkeypatch.setattr(actions, "MOST", 1)
+    explained("NBO", "next best offer")
+    with pytest.raises(RuleError):
+        explained("AVM", "property valuation")
+    assert explained("NBO", "next best order").meaning == "next best order"
+    assert [entry.word for entry in GlossaryEntry.objects.all()] == ["nbo"]
 
 
 @pytest.mark.parametrize(

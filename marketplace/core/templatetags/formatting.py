@@ -141,8 +141,9 @@ def price(micros, currency):
 
 @register.filter
 def amounts(costs):
-    """{currency: Decimal} as amounts: 10.90 USD + 4.00 EUR; 0 when there are none."""
-    return " + ".join(show_amount(amount, currency) for currency, amount in costs.items()) or "0"
+    """{currency: Decimal} as amounts: 10.90 USD + 4.00 EUR; "none" when there are none: nothing has no currency."""
+    shown = " + ".join(show_amount(amount, currency) for currency, amount in costs.items())
+    return shown or "none"
 
 
 @register.filter
