@@ -77,6 +77,7 @@ class ModelFilter(FilterSet):
     price = _choice("price")
     access = _choice("access")
     framework = _choice("framework")
+    language = _choice("language")
     team = SlugFilter(field_name="owner_team__slug", label="Team")
     owner = SlugFilter(field_name="owner__username", label="Owner")
     tag = TextFilter(method="filter_tag", label="Tag", max_length=LONGEST_TAG)

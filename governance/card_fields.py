@@ -3,6 +3,8 @@
 A row's keys are the fields of cards.CardField. Table: docs/governance.md, "Model card".
 """
 
+from catalog.languages import LANGUAGES
+
 SECTIONS = (
     ("identity", "What it is", "The entry in the catalog."),
     ("contacts", "Who answers for it", "People, not mailboxes nobody reads."),
@@ -228,6 +230,16 @@ FIELD_ROWS = (
         1,
         widget="choice",
         choices=LEARNING,
+    ),
+    _row(
+        "technical.languages",
+        "Languages of its texts",
+        "People choose models by the languages that these read or write: two letters each, en or de (ISO 639-1).",
+        "",
+        0,
+        source="import",
+        widget="list",
+        choices=LANGUAGES,
     ),
     _row(
         "technical.signature",

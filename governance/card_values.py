@@ -3,6 +3,8 @@
 `None`, "", [] and {} empty a field. What a field must hold before submission is another question: CardField.problem.
 """
 
+from functools import partial
+
 from django.core.exceptions import ValidationError
 
 from marketplace.core.field_limits import PROSE
@@ -53,6 +55,9 @@ def _kind(field):
         return {"type": "string", "enum": [value for value, _ in field.choices]}
     if field.widget == "number":
         return {"type": "number", "minimum": 0, "maximum": LARGEST}
+    if field.widget == "list" and field.choices:
+        codes = {"type": "string", "enum": [value for value, _ in field.choices]}
+        return {"type": "array", "maxItems": ENTRIES, "items": codes}
     if field.widget == "list":
         return {"type": "array", "maxItems": ENTRIES, "items": {"anyOf": [_text(ENTRY), _entry()]}}
     return _text(LONGEST[field.widget])
@@ -111,12 +116,13 @@ def _number_refusal(_field, value):
     return "" if is_number and 0 <= value <= LARGEST else f"It takes a number from 0 to {LARGEST}."
 
 
-def _list_refusal(_field, value):
+def _list_refusal(field, value):
     if not isinstance(value, list):
         return "It takes a list."
     if len(value) > ENTRIES:
         return f"It takes at most {ENTRIES} entries; these are {len(value)}."
-    problems = ((place, _entry_refusal(entry)) for place, entry in enumerate(value, start=1))
+    check = partial(_choice_refusal, field) if field.choices else _entry_refusal
+    problems = ((place, check(entry)) for place, entry in enumerate(value, start=1))
     return next((f"Entry {place}: {problem}" for place, problem in problems if problem), "")
 
 

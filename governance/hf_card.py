@@ -40,6 +40,7 @@ PLACED = {name for _, names in HEADINGS for name in names} | {
     "identity.summary",
     "identity.license",
     "identity.base_models",
+    "technical.languages",
     "data.training.datasets",
     "technical.task_type",
 }
@@ -66,6 +67,7 @@ def _metadata(version: ModelVersion, evaluations: Iterable[Evaluation]) -> str:
     head: dict[str, Any] = {
         "license": "other",
         "license_name": card.get("identity.license"),
+        "language": card.get("technical.languages"),
         "base_model": card.get("identity.base_models"),
         "datasets": card.get("data.training.datasets"),
         "pipeline_tag": PIPELINES.get(card.get("technical.task_type", "")),

@@ -193,7 +193,7 @@ class CardForm(forms.Form):
 def _form_field(field: cards.CardField) -> forms.Field:
     said = f"{field.why} One a line." if field.widget == "list" else field.why
     shared: dict[str, Any] = {"label": field.label, "help_text": said, "required": False}
-    if field.choices:
+    if field.widget == "choice":
         return forms.ChoiceField(choices=[("", "Choose"), *field.choices], **shared)
     if field.widget == "number":
         return forms.FloatField(min_value=0, max_value=card_values.LARGEST, **shared)

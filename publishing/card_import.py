@@ -156,6 +156,7 @@ def _of_sections(sections: list[tuple[str, str]]) -> Found:
 def _of_metadata(head: dict[str, Any]) -> Found:
     yield "identity.license", head.get("license_name") or head.get("license")
     yield "identity.base_models", _list(head.get("base_model"))
+    yield "technical.languages", _list(head.get("language"))
     yield "data.training.datasets", _list(head.get("datasets"))
     yield "technical.task_type", PIPELINES.get(str(head.get("pipeline_tag")))
     yield "technical.architecture", head.get("library_name")

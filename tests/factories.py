@@ -321,7 +321,7 @@ def card_values():
 
 def _card_value(field):
     if field.choices:
-        return field.choices[0][0]
+        return [field.choices[0][0]] if field.widget == "list" else field.choices[0][0]
     if field.widget == "number":
         return 0.4
     sentence = f"{field.label}: written for the tests, long enough to say something true about this small model."

@@ -20,6 +20,9 @@ class SearchDocument(models.Model):
     version_state = models.CharField(max_length=20, blank=True, help_text="Of the stable version")
     version_kind = models.CharField(max_length=10, blank=True)
     data_class = models.CharField(max_length=20, blank=True, help_text="Of its card")
+    languages = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Of its card's texts: de,en"
+    )
     promised_p95_ms = models.FloatField(null=True)
     promised_availability = models.FloatField(null=True, help_text="Percent")
     has_free_plan = models.BooleanField(default=False, help_text="Writer: consumption's trigger")

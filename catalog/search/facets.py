@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from django.db.models import F, Q
 
+from catalog.languages import LANGUAGES
 from catalog.models import (
     Capability,
     Collection,
@@ -80,7 +81,7 @@ def _collections(index: Index) -> "list[Value]":
     for collection, model in entries.filter(collection__state=CollectionState.PUBLISHED):
         ids.setdefault(collection, []).append(model)
     return [
-        Value(one.slug, one.name, np.isin(index.ids, ids[one.pk]))
+        Value(one.slug, one.name, np.isin(index.ids, ids[one.pk]), True)
         for one in Collection.objects.published().filter(pk__in=ids)
     ]
 
@@ -217,6 +218,20 @@ GROUPS = (
     ),
     Group("Model type", "type", True, fact="type", terms=ModelType, path="model_type"),
     Group(
+        "Language of its texts",
+        "language",
+        True,
+        choices=tuple(
+            Choice(
+                code,
+                name,
+                _bit("languages", 1 << place),
+                Q(**{f"{_DOCUMENT}languages__contains": code}),
+            )
+            for place, (code, name) in enumerate(LANGUAGES)
+        ),
+    ),
+    Group(
         "Status",
         "status",
         True,
@@ -264,25 +279,27 @@ BY_PARAM = {group.param: group for group in GROUPS}
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a group, with the rows of the index that have it."""
+    """One value of a group, with the rows of the index that have it. `is_had`: some have it."""
 
     value: str
     label: str
     has: Array
+    is_had: bool
 
 
 def values(index: Index, group: Group) -> list[Value]:
-    """The Values of a group that any row of the index has, in their order. Kept with the index."""
+    """The Values of a group in their order; of terms, those that any row of the index has. Kept with the index."""
     kept: dict[str, list[Value]] = index.kept.setdefault("values", {})
     if group.param not in kept:
         if group.members:
             found = group.members(index)
         elif group.choices:
-            found = [Value(one.value, one.label, one.has(index)) for one in group.choices]
+            rows = [(one, one.has(index)) for one in group.choices]
+            found = [Value(one.value, one.label, has, bool(has.any())) for one, has in rows]
         else:
             ids = index.facts[group.fact]
             terms = group.terms.objects.filter(pk__in=np.unique(ids).tolist())
-            found = [Value(term.slug, term.name, ids == term.pk) for term in terms]
+            found = [Value(term.slug, term.name, ids == term.pk, True) for term in terms]
         kept[group.param] = found
     return kept[group.param]
 
@@ -337,7 +354,7 @@ def facets(
                 one.value in picked,
             )
             for one in values(index, group)
-            if one.value in picked or (one.has & is_visible).any()
+            if one.value in picked or (one.is_had and (one.has & is_visible).any())
         ]
         if options:
             options.sort(key=lambda option: option.count == 0 and not option.selected)

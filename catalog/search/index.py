@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
+from catalog.languages import LANGUAGES
 from catalog.search import embedders
 from catalog.search.embedders import Array
 from catalog.search.postings import Document, Postings, build, joined
@@ -48,6 +49,15 @@ FACTS = (
     (
         "data",
         "array_position(ARRAY['public', 'internal', 'confidential', 'personal', 'special'], document.data_class::text) - 1",
+    ),
+    (
+        "languages",
+        "CASE document.languages WHEN '' THEN 0 ELSE "
+        + " + ".join(
+            f"(strpos(document.languages, '{code}') > 0)::int * {1 << place}"
+            for place, (code, _) in enumerate(LANGUAGES)
+        )
+        + " END",
     ),
     ("price", "document.has_free_plan::int + 2 * document.has_paid_plan::int"),
     ("access", "document.opens_at_once::int + 2 * document.asks_owner::int"),

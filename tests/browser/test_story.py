@@ -149,7 +149,7 @@ def fill_the_card(page):
         for control in section.locator("textarea:visible, select:visible, input:visible").all():
             name = control.get_attribute("name")
             value = values[name]
-            if cards.FIELDS_BY_ID[name].choices:
+            if cards.FIELDS_BY_ID[name].widget == "choice":
                 control.select_option(value)
             else:
                 control.fill(value[0] if isinstance(value, list) else str(value))

@@ -13,6 +13,7 @@ from catalog import search
 from catalog.filters import ModelFilter
 from catalog.models import Domain, RegisteredModel, SearchDocument
 from catalog.search import index
+from governance import card_values, cards
 from marketplace.accounts.models import Team
 from tests import factories
 
@@ -38,6 +39,7 @@ KEPT = st.fixed_dictionaries(
         "version_state": st.sampled_from(["", "published", "deprecated", "retired"]),
         "version_kind": st.sampled_from(["", "onnx", "external"]),
         "data_class": st.sampled_from(["", "public", "personal"]),
+        "languages": st.sampled_from(["", "en", "de,en"]),
         "promised_p95_ms": st.sampled_from([None, 49.5, 50.0, 250.0]),
         "promised_availability": st.sampled_from([None, 99.0, 99.95, 99.99]),
         "has_free_plan": st.booleans(),
@@ -155,6 +157,22 @@ def test_a_listing_is_found_by_all_that_is_said_about_it():
         assert found.ids(1) == [model.pk], word
         [hit] = found.page(1)
         assert hit.findings or word == "IV", word
+
+
+def test_a_card_says_which_languages_a_model_reads():
+    version = factories.published_version(factories.model(name="Letters"))
+    factories.published_version(factories.model(name="Income verification"))
+    card = version.card
+    card.data = card.data | {"technical.languages": ["en", "de"]}
+    card.save()
+    person = factories.maya()
+    [facet] = [one for one in search.find(person, asked("")).facets if one.param == "language"]
+    assert [(one.label, one.count) for one in facet.options] == [("English", 1), ("German", 1)]
+    for query in ("language=de", "language=de&language=fr"):
+        assert search.find(person, asked(query)).ids(5) == [version.model_id]
+    assert search.find(person, asked("language=fr")).total == 0
+    refused = card_values.refusal(cards.FIELDS_BY_ID["technical.languages"], ["en", "English"])
+    assert refused.startswith("Entry 2: It takes one of: en, de")
 
 
 def test_the_index_reads_what_was_written_and_forgets_what_was_taken_back():

@@ -13,6 +13,7 @@ from tests import factories
 README = """---
 license: apache-2.0
 base_model: acme/base
+language: en
 datasets: [acme/loans-2024]
 pipeline_tag: tabular-regression
 model-index:
@@ -57,6 +58,7 @@ def test_a_readme_is_read_by_its_metadata_and_headings():
     assert found.values == {
         "identity.license": "apache-2.0",
         "identity.base_models": ["acme/base"],
+        "technical.languages": ["en"],
         "data.training.datasets": ["acme/loans-2024"],
         "technical.task_type": "regression",
         "evaluation.results": ["mae 212.5 on hold-out 2025, self-reported"],

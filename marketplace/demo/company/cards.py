@@ -54,8 +54,11 @@ def identity(listing: Listing, release: Release) -> dict[str, Any]:
     task = TASKS[recipe.task] if recipe else "text-classification"
     if recipe and recipe.estimator.kind == "words":
         task = "text-classification"
-    builds_on = listing.card.get("base_models")
-    return ({"identity.base_models": builds_on} if builds_on else {}) | {
+    said = {
+        "identity.base_models": listing.card.get("base_models"),
+        "technical.languages": listing.card.get("languages"),
+    }
+    return {name: value for name, value in said.items() if value} | {
         "identity.summary": listing.summary,
         "identity.license": TERMS,
         "technical.task_type": SPECIAL_TASKS.get(listing.capability, task),

@@ -244,6 +244,7 @@ COMPLAINT = Listing(
         "intended": "Send a written complaint to the area that can settle it, and count complaints by area.",
         "users": ["Contact centre", "Complaint reporting"],
         "out_of_scope": "Judging whether a complaint is justified, calls, and other languages.",
+        "languages": ["en"],
         "decision": "The text is queued for the area; any agent can move it. Under 50 % certainty an agent chooses.",
         "value": "Complaints reach the right team a day earlier.",
         "failures": [

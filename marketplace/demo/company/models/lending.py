@@ -441,6 +441,7 @@ CATEGORISER = Listing(
         "intended": "Group account transactions into spending categories for budgets and for affordability checks.",
         "users": ["Teams that work with account transactions"],
         "out_of_scope": "Decisions about a person, fraud detection, and languages other than English.",
+        "languages": ["en"],
         "decision": "No decision is made by the model; the categories feed summaries that people read.",
         "value": "Saves building and feeding a merchant list of our own.",
         "failures": [

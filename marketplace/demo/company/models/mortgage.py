@@ -449,6 +449,7 @@ PAGES = Listing(
         "intended": "Label pages of a loan file so that each reaches the right queue and missing documents are asked for at once.",
         "users": ["Mortgage origination", "Consumer lending operations"],
         "out_of_scope": "Checking whether a document is genuine, reading amounts, and pages in other languages.",
+        "languages": ["en"],
         "decision": "Pages below 60 % certainty are sorted by hand; staff can move any page.",
         "value": "Twelve minutes less sorting per loan file.",
         "failures": [
