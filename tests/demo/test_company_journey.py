@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from catalog.models import ModelVersion, Need, SearchRecord
 from consumption.models import (
+    BatchEvaluation,
     Budget,
     ClosedMonth,
     SharedCost,
@@ -25,6 +26,7 @@ from marketplace.demo.company import (
     consumers,
     journey,
     models,
+    own_rows,
     people,
     savings,
     submissions,
@@ -255,6 +257,8 @@ def test_the_ledger_tells_the_story_from_real_calls():
     voices.build_voices()
     savings.keep_ledger()
     savings.keep_ledger()
+    for _ in range(2):
+        own_rows.evaluate()
     lines = {line.team.slug: line for line in ReuseEvent.objects.for_page()}
     mortgage = lines["mortgage-origination"]
     assert (mortgage.grade, mortgage.size, mortgage.low) == ("A", "L", 131_000)
@@ -271,3 +275,6 @@ def test_the_ledger_tells_the_story_from_real_calls():
         "finance_validated",
         "owner_confirmed",
     ]
+    [trial] = BatchEvaluation.objects.visible_to(submissions.person("maya"))
+    [pair] = next(found for found in trial.results["figures"] if found["metric"] == "mae")["pairs"]
+    assert (trial.state, trial.rows, pair["better"]) == ("succeeded", own_rows.ROWS, 1)

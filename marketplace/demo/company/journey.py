@@ -44,6 +44,7 @@ from . import (
     discoveries,
     inventory,
     models,
+    own_rows,
     people,
     savings,
     telling,
@@ -99,6 +100,7 @@ def build_rest(progress: Progress) -> dict[str, Any]:
     books.keep_books()
     voices.build_voices()
     savings.keep_ledger()
+    own_rows.evaluate()
     telling.tell()
     build_versions(progress, [pair for pair in models.to_build() if models.is_rest(*pair)])
     voices.decide_conflict()
