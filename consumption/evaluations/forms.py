@@ -17,8 +17,8 @@ from marketplace.core.forms import LineField
 
 OFFERED = 8  # versions to tick; any other one is named
 KEEP = (
+    (0, "As soon as the run has ended"),
     (7, "7 days after the run begins"),
-    (0, "Delete them as soon as the run has ended"),
     (30, "30 days after the run begins"),
 )
 TASKS = (
@@ -83,7 +83,11 @@ class UploadForm(forms.Form):
         help_text="By address, parted by commas: income-verification, or income-verification/2.0.0 for one version.",
     )
     keep_days = forms.TypedChoiceField(
-        label="Rows and answers", choices=KEEP, coerce=int, widget=forms.RadioSelect, initial=7
+        label="Delete rows and answers",
+        choices=KEEP,
+        coerce=int,
+        widget=forms.RadioSelect,
+        initial=7,
     )
 
     def __init__(
