@@ -1,7 +1,7 @@
 """Why a model was found: at most three places of its listing, cut around what matched (docs/search.md, "Why it matched")."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,11 +46,15 @@ class Marked:
 
 
 def findings_of(
-    models: Sequence[RegisteredModel], words: Sequence[str], vector: Array | None
+    models: Sequence[RegisteredModel],
+    words: Sequence[str],
+    vector: Array | None,
+    had: Mapping[int, int],
 ) -> dict[int, list[Finding]]:
     """{model id: its Findings} for the words that were looked for and, with a `vector`, for what was meant.
 
-    models: from for_page(), so that nothing is fetched for each; two queries for all.
+    models: from for_page(), so that nothing is fetched for each; two queries for all. had: {model id: how many of the words its
+    whole listing has}, all where it is not told: a card is only read where it may have more of them.
     """
     said = {
         model.pk: [*meaning.passages_of(model, model.stable), *facts_of(model)] for model in models
@@ -58,12 +62,18 @@ def findings_of(
     finder = WordFinder(words)
     finder.learn(one for passages in said.values() for one in passages)
     marked = {pk: finder.best(passages) for pk, passages in said.items()}
-    missing = [model for model in models if len(_words(marked[model.pk])) < len(words)]
+    missing = [
+        model
+        for model in models
+        if len(marked[model.pk]) < MOST
+        and len(_words(marked[model.pk])) < had.get(model.pk, len(words))
+    ]
     cards = cards_of(missing)
     finder.learn(one for passages in cards.values() for one in passages)
     for pk, passages in cards.items():
         marked[pk] = finder.best(passages, marked[pk])
-    near = meaning.vectors_of(list(said)) if vector is not None else {}
+    with_room = [pk for pk, found in marked.items() if len(found) < MOST]
+    near = meaning.vectors_of(with_room) if vector is not None and with_room else {}
     return {
         pk: [_shown(one) for one in found] + _meant(found, near.get(pk), vector)
         for pk, found in marked.items()
@@ -80,7 +90,7 @@ class WordFinder:
 
     def learn(self, passages: Iterable[Passage]) -> None:
         """Look at each token of the passages once. One query for their stems at most."""
-        tokens = {token for passage in passages for token in TOKEN.findall(passage.text)}
+        tokens = frozenset().union(*(_tokens(passage.text) for passage in passages))
         if self.words:
             stems = stems_of(part for token in tokens for part in _parts(token))
             asked = {token: self._asked(token, stems) for token in tokens}
@@ -100,7 +110,7 @@ class WordFinder:
         return chosen
 
     def _mark(self, passage: Passage) -> Marked:
-        if self._asked_by.keys().isdisjoint(TOKEN.findall(passage.text)):
+        if _tokens(passage.text).isdisjoint(self._asked_by):
             return Marked(passage, [], frozenset())
         found = [
             (match.span(), self._asked_by[match.group()])
@@ -118,6 +128,11 @@ class WordFinder:
             if part.startswith(self.words[-1]):
                 return self.words[-1]
         return ""
+
+
+@lru_cache(maxsize=5_000)
+def _tokens(text: str) -> frozenset[str]:
+    return frozenset(TOKEN.findall(text))
 
 
 @lru_cache(maxsize=50_000)

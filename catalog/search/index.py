@@ -125,7 +125,7 @@ class Index:
     has_vector: Array
     names: list[str]
     tags: list[tuple[str, ...]]
-    by_tag: dict[str, list[int]]
+    by_tag: dict[str, Array]
     written: Array
     embedder: str
     horizon: int
@@ -145,20 +145,15 @@ class Index:
 
     def weights_of(self, lexemes: Sequence[str], beginning: str = "") -> Array:
         """How much each row says with any of the lexemes, or with one that begins so: float32, 0 where it has none."""
-        total = np.zeros(len(self), np.float32)
-        for postings, is_old in ((self.main, self.is_in_delta), (self.delta, None)):
-            places = [postings.of(lexeme) for lexeme in lexemes]
-            if beginning:
-                places.append(postings.beginning(beginning))
-            for place in places:
-                if place.start == place.stop:
-                    continue
-                rows, weights = postings.rows[place], postings.weights[place]
-                if is_old is not None and len(self.delta.rows):
-                    kept = ~is_old[rows]
-                    rows, weights = rows[kept], weights[kept]
-                total += np.bincount(rows, weights, len(self)).astype(np.float32)
-        return total
+        rows, weights = self.main.entries(lexemes, beginning)
+        if len(self.delta.rows):
+            is_current = ~self.is_in_delta[rows]
+            newer, theirs = self.delta.entries(lexemes, beginning)
+            rows = np.concatenate([rows[is_current], newer])
+            weights = np.concatenate([weights[is_current], theirs])
+        if not len(rows):
+            return np.zeros(len(self), np.float32)
+        return np.bincount(rows, weights, len(self)).astype(np.float32)
 
 
 _lock = threading.Lock()
@@ -315,17 +310,18 @@ def _with_rows(index: Index, ids: list[int], horizon: int) -> tuple[Index, list[
 
 
 def _retagged(
-    by_tag: dict[str, list[int]], changes: Iterable[tuple[int, tuple[str, ...], tuple[str, ...]]]
-) -> dict[str, list[int]]:
+    by_tag: dict[str, Array], changes: Iterable[tuple[int, tuple[str, ...], tuple[str, ...]]]
+) -> dict[str, Array]:
     """The rows of each tag after the changes: (row, its tags before, its tags now)."""
     touched: dict[str, set[int]] = {}
     for row, before, now in changes:
         old, new = ({tag.casefold() for tag in tags} for tags in (before, now))
         for tag in old ^ new:
-            rows = touched.setdefault(tag, set(by_tag.get(tag, ())))
-            (rows.add if tag in new else rows.discard)(row)
+            if tag not in touched:
+                touched[tag] = set(by_tag[tag].tolist()) if tag in by_tag else set()
+            (touched[tag].add if tag in new else touched[tag].discard)(row)
     kept = {tag: rows for tag, rows in by_tag.items() if tag not in touched}
-    return kept | {tag: sorted(rows) for tag, rows in touched.items() if rows}
+    return kept | {tag: np.array(sorted(rows)) for tag, rows in touched.items() if rows}
 
 
 def _rows(embedder: str, ids: list[int]) -> Iterable[tuple[Any, ...]]:

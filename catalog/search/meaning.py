@@ -154,9 +154,9 @@ def vectors_of(ids: list[int]) -> dict[int, tuple[list[Passage], Array]]:
         return {}
     rows = MeaningVector.objects.filter(pk__in=ids, embedder=embedder.name, dim=embedder.dim)
     return {
-        row.pk: (
-            [Passage(title, text) for title, text in row.passages],
-            np.frombuffer(row.passage_vectors, np.float16).reshape(-1, row.dim).astype(np.float32),
+        pk: (
+            [Passage(title, text) for title, text in passages],
+            np.frombuffer(vectors, np.float16).reshape(-1, embedder.dim).astype(np.float32),
         )
-        for row in rows
+        for pk, passages, vectors in rows.values_list("pk", "passages", "passage_vectors")
     }

@@ -43,6 +43,19 @@ class Postings:
         last = bisect_left(self.lexemes, word + LAST_LETTER)
         return slice(int(self.starts[first]), int(self.starts[last]))
 
+    def entries(self, lexemes: Sequence[str], beginning: str = "") -> tuple[Array, Array]:
+        """(rows, weights) of all entries of the lexemes, and of those that begin so."""
+        places = [self.of(lexeme) for lexeme in lexemes]
+        if beginning:
+            places.append(self.beginning(beginning))
+        filled = [place for place in places if place.start < place.stop]
+        if len(filled) == 1:
+            return self.rows[filled[0]], self.weights[filled[0]]
+        return (
+            np.concatenate([self.rows[place] for place in filled] or [self.rows[:0]]),
+            np.concatenate([self.weights[place] for place in filled] or [self.weights[:0]]),
+        )
+
     def words(self) -> Iterator[str]:
         """The lexemes that are words, neither stems nor initials."""
         return (lexeme for lexeme in self.lexemes if lexeme[0] not in "~=")

@@ -38,11 +38,15 @@ LEAST_COUNT = 20
 
 @dataclass(frozen=True)
 class Ranking:
-    """rows: what was found, best first; score and is_good: one entry for each of `rows`; is_by_meaning: were meanings compared?"""
+    """rows: what was found, best first; score, is_good, had: one entry for each of `rows`; is_by_meaning: were meanings compared?
+
+    had  how many of the words that are looked for the whole listing has.
+    """
 
     rows: Array
     score: Array
     is_good: Array
+    had: Array
     is_by_meaning: bool
     vector: Array | None = None
 
@@ -56,10 +60,11 @@ class Ranking:
 
 @dataclass(frozen=True)
 class WordMatch:
-    """score: BM25; share: of the telling power of all words that were asked, 0..1."""
+    """score: BM25; share: of the telling power of all words that were asked, 0..1; had: how many of them."""
 
     score: Array
     share: Array
+    had: Array
 
 
 def rank(index: Index, is_visible: Array, question: Question) -> Ranking:
@@ -70,11 +75,10 @@ def rank(index: Index, is_visible: Array, question: Question) -> Ranking:
     is_near = _near(meaning, is_visible, index)
     is_found = is_visible & ((match.share >= FOUND_BY_WORDS) | is_near)
     score = _fused(index, is_visible, match, meaning, vector is not None)
-    rows = np.flatnonzero(is_found)
-    order = np.lexsort((index.ids[rows], -use(index)[rows], -score[rows]))
-    rows = rows[order]
+    rows = by_use(index, is_found)
+    rows = rows[np.argsort(-score[rows], kind="stable")]
     is_good = (match.share[rows] >= GOOD_WORDS) | (meaning[rows] >= GOOD_MEANING)
-    return Ranking(rows, score[rows], is_good, vector is not None, vector)
+    return Ranking(rows, score[rows], is_good, match.had[rows], vector is not None, vector)
 
 
 def match_words(
@@ -86,6 +90,7 @@ def match_words(
     """
     short = instead_of or {}
     score, share = np.zeros(len(index), np.float32), np.zeros(len(index), np.float32)
+    had = np.zeros(len(index), np.int16)
     count, asked = max(int(is_visible.sum()), LEAST_COUNT), 0.0
     visible = index.lengths[is_visible]
     length = index.lengths / max(float(visible.mean()) if len(visible) else 1.0, 1.0)
@@ -99,14 +104,15 @@ def match_words(
         if place == len(words) - 1:
             begun = index.weights_of([], word) / UNIT
             amount = np.maximum(amount, BEGUN * begun)
-        has = (amount > 0) & is_visible
-        number = int(has.sum())
+        has = np.flatnonzero((amount > 0) & is_visible)
+        number = len(has)
         telling = float(np.log(1 + (count - number + 0.5) / (number + 0.5)))
         asked += telling
         if number:
             score[has] += telling * (amount[has] * (SATURATION + 1) / (amount[has] + norm[has]))
             share[has] += telling
-    return WordMatch(score, share / asked if asked else share)
+            had[has] += 1
+    return WordMatch(score, share / asked if asked else share, had)
 
 
 def use(index: Index) -> Array:
@@ -126,6 +132,15 @@ def use(index: Index) -> Array:
         ).astype(np.float32)
     kept: Array = index.kept["use"]
     return kept
+
+
+def by_use(index: Index, is_wanted: Array) -> Array:
+    """The wanted rows, most trusted and used first; among equals the older one."""
+    if "by_use" not in index.kept:
+        index.kept["by_use"] = np.lexsort((index.ids, -use(index)))
+    order: Array = index.kept["by_use"]
+    wanted: Array = order[is_wanted[order]]
+    return wanted
 
 
 MET, MISSED, TOO_FEW = 0, 1, 2

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from django.core.paginator import Page, Paginator
+from django.db import connection
 
 from catalog.models import RegisteredModel
 from catalog.search import facets as grouping
@@ -13,12 +15,14 @@ from catalog.search.embedders import Array
 from catalog.search.facets import Facet
 from catalog.search.findings import Finding, findings_of
 from catalog.search.index import Index, current
-from catalog.search.ranking import Band, Ranking, rank, use
+from catalog.search.ranking import Band, Ranking, by_use, rank, use
 from catalog.search.understanding import understand
 from marketplace.accounts.models import Team, User
 
 PAGE_SIZE = 12
 RANKED_MOST = 1_000  # that a queryset is ordered by
+KEPT_STATEMENTS = 1_000
+_statements: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
 OTHER_FILTERS = ("team", "owner", "tag")
 
 
@@ -141,10 +145,11 @@ class Found:
         seen = RegisteredModel.objects.published().for_page()
         models = {model.pk: model for model in seen.filter(pk__in=ids)}
         shown = [models[pk] for pk in ids if pk in models]
-        findings = (
-            findings_of(shown, self.question.marked, self.ranking.vector) if self.typed else {}
-        )
         place = {row: int(np.flatnonzero(self.ranking.rows == row)[0]) for row in rows}
+        findings = self._findings(
+            shown,
+            {pk: int(self.ranking.had[place[row]]) for row, pk in zip(rows, ids, strict=True)},
+        )
         return [
             Hit(
                 models[pk],
@@ -157,16 +162,23 @@ class Found:
             if pk in models
         ]
 
+    def _findings(
+        self, models: Sequence[RegisteredModel], had: Mapping[int, int]
+    ) -> dict[int, list[Finding]]:
+        if not self.typed:
+            return {}
+        counts = {} if self.question.read_as else had  # a short word is marked beside its meaning
+        return findings_of(models, self.question.marked, self.ranking.vector, counts)
+
     def _ranked(self) -> Ranking:
         if self.asked.is_refused:
             none = np.zeros(0, np.int64)
-            return Ranking(none, none.astype(np.float32), none.astype(bool), False)
+            return Ranking(none, none.astype(np.float32), none.astype(bool), none, False)
         if self.typed:
             return rank(self.index, self.is_visible, self.question)
-        rows = np.flatnonzero(self.is_visible)
-        score = use(self.index)[rows]
-        order = np.lexsort((self.index.ids[rows], -score))
-        return Ranking(rows[order], score[order], np.ones(len(rows), bool), False)
+        rows = by_use(self.index, self.is_visible)
+        no_words = np.zeros(len(rows), np.int16)
+        return Ranking(rows, use(self.index)[rows], np.ones(len(rows), bool), no_words, False)
 
     def _fits(self, asked: Asked) -> Array:
         """The rows that fit all filters, whatever the question."""
@@ -198,9 +210,26 @@ def visible_rows(index: Index, user: User) -> Array:
         return np.zeros(len(index), bool)
     is_published = index.facts["is_published"] == 1
     is_visible = is_published & (index.facts["is_open"] == 1)
-    named = RegisteredModel.objects.visible_to(user).not_open().order_by()
-    is_visible[index.rows(named.values_list("pk", flat=True))] = True
+    is_visible[index.rows(_named(user))] = True
     return is_visible & is_published
+
+
+def _named(user: User) -> list[int]:
+    """The ids of published models that are not for everybody and that the person may see.
+
+    Django takes longer to write the statement of visible_to than Postgres to answer it, so its text is kept: it depends on who asks,
+    on the team of a token and on the roles of this moment, and on no time.
+    """
+    key = (user.pk, user.only_team_id, frozenset(user.roles()))
+    if key not in _statements:
+        if len(_statements) >= KEPT_STATEMENTS:
+            _statements.clear()
+        seen = RegisteredModel.objects.visible_to(user).not_open().order_by().values("id")
+        _statements[key] = seen.query.sql_with_params()
+    sql, values = _statements[key]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT array_agg(id) FROM ({sql}) AS seen", values)
+        return cursor.fetchone()[0] or []
 
 
 def other_selection(index: Index, param: str, values: Sequence[str]) -> Array:
@@ -208,7 +237,8 @@ def other_selection(index: Index, param: str, values: Sequence[str]) -> Array:
     if param == "tag":
         has = np.zeros(len(index), bool)
         for value in values:
-            has[index.by_tag.get(value.casefold(), [])] = True
+            if (rows := index.by_tag.get(value.casefold())) is not None:
+                has[rows] = True
         return has
     if param == "team":
         ids = Team.objects.filter(slug__in=list(values)).values_list("pk", flat=True)

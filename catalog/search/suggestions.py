@@ -86,11 +86,14 @@ def _models(index: Index, is_visible: Array, words: list[str], limit: int) -> li
     if not is_found.any():
         return []
     rows = np.flatnonzero(is_found & (had == had[is_found].max()))
-    order = np.lexsort((index.ids[rows], -(amount + 0.1 * use(index))[rows]))
-    ids = index.ids[rows[order][:limit]].tolist()
+    fit = amount + 0.1 * use(index)
+    if len(rows) > limit:  # only what may be among the first is put in order
+        rows = rows[fit[rows] >= np.partition(fit[rows], -limit)[-limit]]
+    rows = rows[np.lexsort((index.ids[rows], -fit[rows]))][:limit]
+    ids = index.ids[rows].tolist()
     seen = RegisteredModel.objects.published().for_page().filter(pk__in=ids)
     models = sorted(seen, key=lambda model: ids.index(model.pk))
-    findings = findings_of(models, words, None)
+    findings = findings_of(models, words, None, dict(zip(ids, had[rows].tolist(), strict=True)))
     return [
         SuggestedModel(model, found[0].title if found else "", found[0].parts if found else [])
         for model in models
@@ -103,21 +106,26 @@ def _named(
 ) -> Iterable[tuple[str, str, int]]:
     """(slug or username, name, count) of the teams or owners of visible models whose name has all words, most models first."""
     if fact not in index.kept:
-        ids = np.unique(index.facts[fact]).tolist()
-        kind, key = (Team, "slug") if fact == "team" else (User, "username")
-        rows = kind.objects.filter(pk__in=ids)
-        index.kept[fact] = [
-            (row.pk, getattr(row, key), str(row), words_of(f"{row} {getattr(row, key)}"))
-            for row in rows
-        ]
-    seen, numbers = np.unique(index.facts[fact][is_visible], return_counts=True)
-    counts = dict(zip(seen.tolist(), numbers.tolist(), strict=True))
+        index.kept[fact] = _names(index, fact)
+    places, names = index.kept[fact]
+    counts = np.bincount(places[is_visible], minlength=len(names)).tolist()
     found = [
-        (key, name, counts[pk])
-        for pk, key, name, parts in index.kept[fact]
-        if pk in counts and _has_all(parts, words)
+        (key, name, count)
+        for (key, name, parts), count in zip(names, counts, strict=True)
+        if count and _has_all(parts, words)
     ]
     return sorted(found, key=lambda row: (-row[2], row[1]))[:limit]
+
+
+def _names(index: Index, fact: str) -> tuple[Array, list[tuple[str, str, list[str]]]]:
+    """(the place of each row's team or owner, their (slug or username, name, words of both))."""
+    ids, places = np.unique(index.facts[fact], return_inverse=True)
+    kind, key = (Team, "slug") if fact == "team" else (User, "username")
+    known = kind.objects.in_bulk(ids.tolist())
+    named = [
+        (getattr(row, key), str(row)) if row else ("", "") for row in map(known.get, ids.tolist())
+    ]
+    return places, [(key, name, words_of(f"{name} {key}")) for key, name in named]
 
 
 def _tags(index: Index, is_visible: Array, words: list[str], limit: int) -> list[SuggestedTag]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from django.db import connection
 from rapidfuzz import fuzz, process
@@ -149,29 +150,29 @@ def is_had(index: Index, is_visible: Array, lexemes: list[str], beginning: str =
 def nearest(index: Index, word: str) -> list[str]:
     """The known words that are most alike, nearest first; among equals what begins alike."""
     if word not in (kept := index.kept_of_words.setdefault("nearest", {})):
-        known = [
-            other
-            for other in index.kept_of_words.setdefault("words", None) or _words(index)
-            if abs(len(other) - len(word)) <= 3
-        ]
+        by_length = index.kept_of_words.get("words") or _words(index)
+        lengths = range(len(word) - 3, len(word) + 4)
+        known = list(chain.from_iterable(by_length.get(length, ()) for length in lengths))
         matches = process.extract(word, known, scorer=fuzz.ratio, score_cutoff=NEAR, limit=GUESSES)
-        ranked = sorted(matches, key=lambda match: (-match[1], match[0][0] != word[0]))
+        ranked = sorted(matches, key=lambda match: (-match[1], match[0][0] != word[0], match[0]))
         kept[word] = [match[0] for match in ranked]
     found: list[str] = kept[word]
     return found
 
 
-def _words(index: Index) -> list[str]:
-    """All words of all listings that are long enough to be meant; kept with the index until it changes."""
+def _words(index: Index) -> dict[int, list[str]]:
+    """{length: all such words of all listings} of those that are long enough to be meant; kept with the index until it changes."""
     words = {
         word
         for postings in (index.main, index.delta)
         for word in postings.words()
         if len(word) >= CORRECTED_FROM - 1
     }
-    index.kept_of_words["words"] = sorted(words)
-    listed: list[str] = index.kept_of_words["words"]
-    return listed
+    by_length: dict[int, list[str]] = {}
+    for word in sorted(words):
+        by_length.setdefault(len(word), []).append(word)
+    index.kept_of_words["words"] = by_length
+    return by_length
 
 
 def _replaced(text: str, corrections: dict[str, str]) -> str:
