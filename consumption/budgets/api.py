@@ -19,7 +19,7 @@ from consumption.statements import statement
 from marketplace.accounts.models import BusinessUnit, Team
 from marketplace.accounts.requests import ApiRequest
 from marketplace.accounts.resources import ReadableResource
-from marketplace.core.serializers import LineField
+from marketplace.core.serializers import LineField, MonthField
 
 MONTH = "^20[0-9]{2}-[01][0-9]$"
 
@@ -29,8 +29,8 @@ class TeamBudgetRow(serializers.ModelSerializer[Budget]):
 
     unit = serializers.CharField(source="unit.slug", default=None, allow_null=True)
     team = serializers.CharField(source="team.slug", default=None, allow_null=True)
-    from_month = serializers.SerializerMethodField(help_text="2026-11")
-    until_month = serializers.SerializerMethodField(help_text="The first month without it.")
+    from_month = MonthField()
+    until_month = MonthField(help_text="The first month without it.", allow_null=True)
     spent = serializers.SerializerMethodField()
     forecast = serializers.SerializerMethodField(help_text="Null while it is too early to say.")
 
@@ -50,12 +50,6 @@ class TeamBudgetRow(serializers.ModelSerializer[Budget]):
             "forecast",
         ]
         read_only_fields = fields
-
-    def get_from_month(self, budget: Budget) -> str:
-        return f"{budget.from_month:%Y-%m}"
-
-    def get_until_month(self, budget: Budget) -> str | None:
-        return f"{budget.until_month:%Y-%m}" if budget.until_month else None
 
     def get_spent(self, budget: Budget) -> str:
         return f"{self._use(budget).spent:f}"

@@ -15,7 +15,7 @@ from consumption.statements import actions, statement
 from consumption.statements.statement import Statement
 from marketplace.accounts.requests import ApiRequest
 from marketplace.accounts.resources import Nothing, ReadableResource, Resource
-from marketplace.core.serializers import ProseField
+from marketplace.core.serializers import MonthField, ProseField
 
 MONTH = "^20[0-9]{2}-[01][0-9]$"
 OF_MONTH = OpenApiParameter("month", str, OpenApiParameter.PATH, pattern=MONTH)
@@ -61,7 +61,7 @@ class StatementLineRow(serializers.Serializer[Any]):
 class ClosedMonthBrief(serializers.ModelSerializer[ClosedMonth]):
     """A month that finance closed; `sha256` is of all its lines and stands on the record."""
 
-    month = serializers.SerializerMethodField(help_text="2026-11")
+    month = MonthField()
     closed_by = serializers.CharField(source="closed_by.username")
 
     class Meta:
@@ -69,14 +69,11 @@ class ClosedMonthBrief(serializers.ModelSerializer[ClosedMonth]):
         fields = ["month", "closed_at", "closed_by", "sha256"]
         read_only_fields = fields
 
-    def get_month(self, closed: ClosedMonth) -> str:
-        return f"{closed.month:%Y-%m}"
-
 
 class ClosedMonthRow(serializers.ModelSerializer[ClosedMonth]):
     """What the close of a month wrote down: sums of all teams, and what was compared."""
 
-    month = serializers.SerializerMethodField(help_text="2026-11")
+    month = MonthField()
     closed_by = serializers.CharField(source="closed_by.username")
     totals = serializers.DictField(child=serializers.DictField(child=serializers.CharField()))
     reconciled = serializers.DictField(child=serializers.DictField(child=serializers.CharField()))
@@ -86,14 +83,11 @@ class ClosedMonthRow(serializers.ModelSerializer[ClosedMonth]):
         fields = ["month", "closed_at", "closed_by", "line_count", "totals", "reconciled", "sha256"]
         read_only_fields = fields
 
-    def get_month(self, closed: ClosedMonth) -> str:
-        return f"{closed.month:%Y-%m}"
-
 
 class DisputeRow(serializers.ModelSerializer[Dispute]):
     """A line that a team holds to be wrong, and the answer."""
 
-    month = serializers.SerializerMethodField(help_text="2026-11")
+    month = MonthField()
     team = serializers.CharField(source="team.slug")
     opened_by = serializers.CharField(source="opened_by.username")
     decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
@@ -118,9 +112,6 @@ class DisputeRow(serializers.ModelSerializer[Dispute]):
             "decision_reason",
         ]
         read_only_fields = fields
-
-    def get_month(self, dispute: Dispute) -> str:
-        return f"{dispute.month:%Y-%m}"
 
 
 class DisputeGiven(serializers.Serializer[Any]):

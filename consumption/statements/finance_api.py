@@ -14,14 +14,14 @@ from consumption.statements import actions
 from marketplace.accounts.models import BusinessUnit
 from marketplace.accounts.requests import ApiRequest
 from marketplace.accounts.resources import ReadableResource
-from marketplace.core.serializers import LineField
+from marketplace.core.serializers import LineField, MonthField
 
 
 class SharedCostRow(serializers.ModelSerializer[SharedCost]):
     """A cost of the platform that units share, a month; `shares` of fixed ones: {unit: percent}."""
 
-    from_month = serializers.SerializerMethodField(help_text="2026-11")
-    until_month = serializers.SerializerMethodField(help_text="The first month without it.")
+    from_month = MonthField()
+    until_month = MonthField(help_text="The first month without it.", allow_null=True)
     shares = serializers.DictField(child=serializers.CharField())
 
     class Meta:
@@ -37,12 +37,6 @@ class SharedCostRow(serializers.ModelSerializer[SharedCost]):
             "until_month",
         ]
         read_only_fields = fields
-
-    def get_from_month(self, cost: SharedCost) -> str:
-        return f"{cost.from_month:%Y-%m}"
-
-    def get_until_month(self, cost: SharedCost) -> str | None:
-        return f"{cost.until_month:%Y-%m}" if cost.until_month else None
 
 
 class SharedCostGiven(serializers.Serializer[Any]):
@@ -60,15 +54,12 @@ class UnitChargingRow(serializers.ModelSerializer[UnitCharging]):
     """From a month on a unit is charged for what it uses, or only shown it."""
 
     unit = serializers.CharField(source="unit.slug")
-    from_month = serializers.SerializerMethodField(help_text="2026-11")
+    from_month = MonthField()
 
     class Meta:
         model = UnitCharging
         fields = ["id", "unit", "is_charged", "from_month"]
         read_only_fields = fields
-
-    def get_from_month(self, charging: UnitCharging) -> str:
-        return f"{charging.from_month:%Y-%m}"
 
 
 class UnitChargingGiven(serializers.Serializer[Any]):

@@ -35,6 +35,16 @@ class LineField(serializers.CharField):
         return text.composed(super().to_internal_value(data))
 
 
+class MonthField(serializers.CharField):
+    """A month that is answered, 2026-11; the row keeps its first day."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(read_only=True, **({"help_text": "2026-11"} | facts))
+
+    def to_representation(self, value: Any) -> str:
+        return f"{value:%Y-%m}"
+
+
 class ProseField(serializers.CharField):
     """A text that may have several lines."""
 
