@@ -1,6 +1,6 @@
-"""For tests whose subject is something else: what bytes are, and that they run, is asked once for the same bytes.
+"""For tests whose subject is something else: what bytes are, that they run, and what they answer is asked once for the same bytes.
 
-Each inspection and each run of the checks starts a process that loads ONNX Runtime.
+Each inspection, each run of the checks and each prediction starts a process that loads ONNX Runtime.
 """
 
 import copy
@@ -8,27 +8,27 @@ import json
 
 from publishing.packages import inspection, running
 
-INSPECTED, CHECKED = (
-    {},
-    {},
-)  # {bytes: what was found}, {everything that is asked of them: what the checks showed}
+INSPECTED = {}  # {(bytes, name of the file): what was found}
+REPLIED = {}  # {all that a child was asked: its reply}
 
 
 def remember(monkeypatch):
     """The first answer of the real child is the answer from then on."""
 
     def ask(path, *rest, ask=inspection._ask_child):
-        sent = path.read_bytes()
+        sent = path.read_bytes(), rest[0]
         if sent not in INSPECTED:
             INSPECTED[sent] = ask(path, *rest)
         files = [file | {"path": str(path)} for file in INSPECTED[sent]["files"]]
         return copy.deepcopy(INSPECTED[sent]) | {"files": files}
 
-    def check(graph, *asked, check=running.check, **where):
-        question = json.dumps(asked)
-        if question not in CHECKED:
-            CHECKED[question] = check(graph, *asked, **where)
-        return copy.deepcopy(CHECKED[question])
+    def reply(module, task, graph, quarantine, seconds, reply=running._reply_of):
+        asked = {name: value for name, value in task.items() if name != "started"}
+        limit = None if module == "answers_child" else seconds  # what is left of a run's time
+        question = json.dumps([module, asked, limit])
+        if question not in REPLIED:
+            REPLIED[question] = reply(module, task, graph, quarantine, seconds)
+        return REPLIED[question]
 
     monkeypatch.setattr(inspection, "_ask_child", ask)
-    monkeypatch.setattr(running, "check", check)
+    monkeypatch.setattr(running, "_reply_of", reply)

@@ -38,6 +38,7 @@ from marketplace.insights.ledger import quarters
 from marketplace.insights.models import ReuseEvent, SignedQuarter, ValueClaim
 from publishing import contract_diff
 from publishing.actions import publish_what_is_ready
+from tests import tried_once
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +50,8 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def company(settings, tmp_path, cache, monkeypatch):
-    """The people are there, and models trained for one test serve the others."""
+    """The people are there, and models trained, inspected and run for one test serve the others."""
+    tried_once.remember(monkeypatch)
     settings.RUN_DIR, settings.DEMO_MODE = tmp_path, True
     monkeypatch.setattr(submissions, "trained", kept_in(cache))
     monkeypatch.setattr(journey, "trained", kept_in(cache))

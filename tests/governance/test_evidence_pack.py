@@ -23,10 +23,17 @@ from marketplace.core.canonical import canonical as platform
 from marketplace.core.errors import NotAllowed, RuleError
 from publishing import actions as publishing
 from publishing import evaluation
-from tests import factories
+from tests import factories, tried_once
 from tests.publishing.test_evaluation import CANARY, rows
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
+
+
 SCHEMAS = Path(__file__).with_name("cyclonedx")
 
 

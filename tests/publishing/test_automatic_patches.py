@@ -17,11 +17,16 @@ from marketplace.accounts.models import Membership, User
 from marketplace.audit.models import AuditEvent
 from marketplace.notices.models import Notice
 from publishing import actions, evaluation
-from tests import factories
+from tests import factories, tried_once
 from tests.governance.test_policies import in_force_now
 from tests.publishing.test_behaviour import rows, scaled
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
 
 
 def handed_in(tmp_path, number, content, entry=None, tier="low"):

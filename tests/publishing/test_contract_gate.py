@@ -17,9 +17,16 @@ from publishing.actions.submission import _submit
 from publishing.manifest import build_manifest
 from publishing.missing import what_is_missing
 from publishing.signature import example_from_signature
-from tests import factories
+from tests import factories, tried_once
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
+
+
 BETTER = {"availability": "99.9", "p95_ms": 90, "rps": 30, "support": "Always", "timeout_s": 40}
 
 

@@ -9,10 +9,17 @@ from catalog.models import ModelVersion
 from marketplace.core.errors import NotAllowed, RuleError
 from publishing import actions, signature
 from publishing.missing import what_is_missing
-from tests import factories
+from tests import factories, tried_once
 from tests.publishing import specimens
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
+
+
 NAMES = ["income", "debt", "age"]
 
 

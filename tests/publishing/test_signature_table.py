@@ -11,11 +11,16 @@ from catalog.models import ModelVersion
 from marketplace.core.errors import RuleError
 from publishing import actions, missing
 from publishing.signature_table import SHOWN, SignatureTable
-from tests import factories
+from tests import factories, tried_once
 from tests.pages import text_of
 from tests.publishing import contracts
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
 
 
 @pytest.fixture
