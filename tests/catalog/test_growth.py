@@ -115,7 +115,7 @@ def test_pages_touch_as_many_rows_of_many_listings_as_of_few(entry):
     client = Client()
     client.force_login(factories.maya())
     seen = {}
-    for number in (60, 600):
+    for number in (60, 300):
         more(number)
         neighbours.refresh(entry.pk)
         for name, address in PAGES.items():
@@ -129,7 +129,7 @@ def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
     monkeypatch.setattr(alike_models, "CANDIDATES", 50)
     models = RegisteredModel.objects.visible_to(factories.maya()).published()
     seen = []
-    for number in (200, 800):
+    for number in (100, 400):
         more(number)
         search.similar_to(
             models, "Income score", "Scores income."
