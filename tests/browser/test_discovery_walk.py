@@ -21,7 +21,7 @@ from tests.browser.test_batch_evaluation import applications
 from tests.browser.test_looks import signed_in
 from tests.consumption import evaluating
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 KEY = "mkc_of_mayas_own_application"
 
 

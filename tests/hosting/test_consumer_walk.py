@@ -30,7 +30,7 @@ from tests.hosting.test_sdk_contract import answer_as_the_model, contract
 from tests.notices import mail_server, receivers
 from tests.sdks.runners import RUNNERS
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("gateway_stage")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("gateway_stage")]
 NEW = b"/versions/2.0.0/"
 MODEL = "Walked income"
 

@@ -16,7 +16,8 @@ from hosting.models import Deployment, HealthSample, Upstream
 from tests import factories
 from tests.hosting.live import approve, is_published, pids
 
-pytestmark = pytest.mark.stack
+# The default tier has them apart: tests/browser/test_story.py starts a version, test_reconcile.py heals, test_engine_loader.py refuses.
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 SLUG = "engine-check"
 
 
