@@ -376,6 +376,11 @@ def reasons_against_amendment(user: User, amendment: Amendment) -> str:
 
 
 def can_decide_case(user: User, case: SamePurposeCase) -> bool:
-    """A marketplace manager who is on neither of the two teams."""
-    teams = (case.first.owner_team, case.second.owner_team)
-    return user.has_role(Role.CURATOR) and not any(user.is_on(team) for team in teams)
+    """A marketplace manager who is on neither of the two teams, and lately was not."""
+    teams = {case.first.owner_team, case.second.owner_team}
+    since = timezone.now() - COOLING_OFF
+    return (
+        user.is_active
+        and user.has_role(Role.CURATOR)
+        and not any(was_on_team(user, team, since) for team in teams)
+    )

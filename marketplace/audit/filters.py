@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.db.models import Q, QuerySet
 
 from marketplace.audit.models import AuditEvent
@@ -9,7 +10,11 @@ from marketplace.core.filters import FilterSet, MomentFilter, TextFilter
 
 
 class EventFilter(FilterSet):
-    q = TextFilter(method="search", label="Words in the action, the subject or the reason")
+    q = TextFilter(
+        method="search",
+        label="Words in the action, the subject or the reason",
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
     actor = TextFilter(field_name="actor__username", label="Who")
     since = MomentFilter(field_name="at", lookup_expr="gte", label="From, inclusive")
     until = MomentFilter(field_name="at", lookup_expr="lt", label="To, exclusive")

@@ -42,6 +42,12 @@ class Act:
     facts: list[Fact]
     changes: list[Fact]
 
+    @property
+    def by_another(self) -> bool:
+        """Did somebody else do it than the person it is about? Of a login only one name is worth reading."""
+        about = (self.event.object_type, self.event.object_id)
+        return about != (self.event.actor._meta.label_lower, str(self.event.actor_id))
+
 
 def record(request: PageRequest) -> HttpResponse:
     """Who did what to what, when and why; one's own acts, or everything for those who oversee."""

@@ -62,6 +62,18 @@ def test_the_record_is_searched_by_who_what_when_and_words(question, actions):
     assert shown(signed_in(factories.vera()).get(RECORD, question)) == actions
 
 
+def test_who_signed_in_is_named_once():
+    vera = factories.vera()
+    client = signed_in(vera)
+    record(vera, "login", vera)
+    page = client.get(RECORD, {"action": "login"}).content.decode()
+    event = page.split('class="fold"')[1].partition("</summary>")[0]
+    assert event.count(str(vera)) == 1
+    record(factories.alice(), "team.edit", factories.lending())
+    page = client.get(RECORD, {"action": "team.edit"}).content.decode()
+    assert str(factories.alice()) in page.split('class="fold"')[1].partition("</summary>")[0]
+
+
 def test_a_question_that_cannot_be_asked_finds_nothing_and_says_why():
     page = signed_in(factories.vera()).get(RECORD, {"since": "yesterday"})
     assert page.status_code == 400

@@ -138,6 +138,10 @@ def test_who_decides_and_what(case):
     partial = factories.also(factories.maya(), "curator")
     with pytest.raises(NotAllowed):
         actions.decide_case(partial, case, state="coexist", rationale=WHY)
+    now = timezone.now()
+    partial.memberships.update(joined_at=now - timedelta(days=9), left_at=now - timedelta(days=1))
+    with pytest.raises(NotAllowed):
+        actions.decide_case(partial, case, state="coexist", rationale=WHY)
     other = RegisteredModel.objects.get(name="Roof age")
     for wrong in (
         {"primary": None},
