@@ -11,6 +11,7 @@ not see is left out before anything is ranked or counted.
 
 import json
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F, FloatField, Func, JSONField, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
@@ -93,7 +94,8 @@ def rank(models: "QuerySet[RegisteredModel]", text: str) -> "QuerySet[Registered
         return models
     index = current()
     is_visible = index.facts["is_published"] < 0  # nobody
-    is_visible[index.rows(models.order_by().values_list("pk", flat=True))] = True
+    ids = models.order_by().aggregate(ids=ArrayAgg("pk", default=[]))["ids"]
+    is_visible[index.rows(ids)] = True
     ranking = rank_rows(index, is_visible, understand(index, is_visible, text))
     best = dict(
         zip(

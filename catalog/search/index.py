@@ -140,8 +140,9 @@ class Index:
 
     def rows(self, ids: Iterable[int]) -> Array:
         """The rows of those listings that are known."""
-        known = (self.row_of.get(pk, -1) for pk in ids)
-        return np.array([row for row in known if row >= 0], np.int64)
+        if "order" not in self.kept_of_words:
+            self.kept_of_words["order"] = np.argsort(self.ids)
+        return _places(self.ids, self.kept_of_words["order"], np.fromiter(ids, np.int64))[1]
 
     def weights_of(self, lexemes: Sequence[str], beginning: str = "") -> Array:
         """How much each row says with any of the lexemes, or with one that begins so: float32, 0 where it has none."""
@@ -342,7 +343,7 @@ def _with_facts(index: Index, ids: list[int] | None) -> Index:
         if count
         else [np.zeros(0, np.int64)] * (len(FACTS) + 1)
     )
-    source, target = _places(index, columns[0])
+    source, target = _places(index.ids, np.argsort(index.ids), columns[0])
     facts = {}
     for (name, _), values in zip(FACTS, columns[1:], strict=True):
         before = index.facts[name] if ids is not None else np.zeros(0, np.int64)
@@ -358,12 +359,11 @@ def _with_facts(index: Index, ids: list[int] | None) -> Index:
     return replace(index, facts_at=now, facts_for_s=max(FACTS_S, (now - began) / REFRESHED_SHARE))
 
 
-def _places(index: Index, ids: Array) -> tuple[Array, Array]:
-    """(places in `ids`, the rows of these listings) of those that are known."""
-    order = np.argsort(index.ids)
-    found = np.searchsorted(index.ids, ids, sorter=order)
+def _places(known: Array, order: Array, ids: Array) -> tuple[Array, Array]:
+    """(places in `ids`, their places in `known`) of those that are known; `order` sorts `known`."""
+    found = np.searchsorted(known, ids, sorter=order)
     rows = order[np.minimum(found, len(order) - 1)] if len(order) else found
-    is_known = index.ids[rows] == ids if len(order) else np.zeros(len(ids), bool)
+    is_known = known[rows] == ids if len(order) else np.zeros(len(ids), bool)
     return np.flatnonzero(is_known), rows[is_known]
 
 
