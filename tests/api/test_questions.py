@@ -232,15 +232,14 @@ def test_a_value_that_is_not_there_is_refused_by_name(maya, address, field):
 
 def test_what_was_typed_is_quoted_and_not_taken_for_a_format(maya):
     """Every parameter of every list."""
-    document = openapi_document()
+    document, typed = openapi_document(), "%25s%25n%25(x)d{0.__class__}%7B%7D100%25"
     asked = 0
     for name in LISTS:
         for parameter in document["paths"][f"/api/v1/{name}/"]["get"].get("parameters", []):
-            for typed in ("%25s%25n%25(x)d", "{0.__class__}%7B%7D", "100%25"):
-                answer = maya.client.get(f"/api/v1/{name}/?{parameter['name']}={typed}")
-                assert answer.status_code in (200, 400), (name, parameter["name"], answer.content)
-                asked += 1
-    assert asked > 12 * len(LISTS)
+            answer = maya.client.get(f"/api/v1/{name}/?{parameter['name']}={typed}")
+            assert answer.status_code in (200, 400), (name, parameter["name"], answer.content)
+            asked += 1
+    assert asked > 4 * len(LISTS)
 
 
 def test_a_refused_choice_names_those_there_are(maya):
