@@ -25,11 +25,16 @@ from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.spreadsheets import FORMULA_STARTS
 from marketplace.notices.models import Notice
 from publishing.batch import answering, kept
-from tests import factories
+from tests import factories, tried_once
 from tests.consumption import evaluating
 from tests.pages import text_of
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_tried_once(monkeypatch):
+    tried_once.remember(monkeypatch)
 
 
 @pytest.fixture

@@ -26,10 +26,17 @@ from marketplace.core.errors import NotAllowed, RuleError
 from publishing import actions, execution_gates
 from publishing.models import GateRun
 from publishing.packages import limits, running
-from tests import factories
+from tests import factories, tried_once
 from tests.hosting import packages
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_inspected_once(monkeypatch):
+    tried_once.remember(monkeypatch, "run_child")
+
+
 FLOAT = TensorProto.FLOAT
 
 

@@ -18,11 +18,18 @@ from marketplace.launcher.rundir import ROOT
 from publishing import actions, trials
 from publishing.contract import Contract
 from publishing.packages import Refused, limits
-from tests import endpoints, factories
+from tests import endpoints, factories, tried_once
 from tests.hosting import packages
 from tests.publishing.test_one_judge import described
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bytes_are_inspected_once(monkeypatch):
+    tried_once.remember(monkeypatch, "gates_child")
+
+
 FLOAT, TEXT = TensorProto.FLOAT, TensorProto.STRING
 
 
