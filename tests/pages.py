@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 WHITE_SPACE = re.compile(r"[ \t\r\n\f]+")  # as HTML means it: a no-break space stays
-ID = re.compile(r"""<[a-z][^<>]*?\sid=["']([^"']+)["']""")
+ID = re.compile(r' id="([^"]+)"')  # texts have &quot;, so that only attributes match
 
 
 def text_of(response):

@@ -40,6 +40,7 @@ from tests import (
 from tests.endpoint_permissions import API, BODIES, LONG, OPEN, PAGES, PEOPLE, WHERE
 from tests.insights import curating, demanding
 from tests.notices import made
+from tests.pages import repeated_ids
 from tests.publishing import registries
 
 
@@ -240,6 +241,7 @@ def answers(fixtures, name, thing, method="get", people=PEOPLE):
         with transaction.atomic():
             response = getattr(client, method)(address, **sent)
             transaction.set_rollback(True)
+        assert not repeated_ids(response), f"{name} as {person}"
         client.cookies, found[person] = cookies, response.status_code
     return found
 
