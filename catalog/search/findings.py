@@ -85,7 +85,8 @@ class WordFinder:
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        self._stems = stems_of(words)
+        stems = stems_of(words)
+        self._by_stem = {stems[word]: word for word in reversed(self.words)}  # the first of each
         self._asked_by: dict[str, str] = {}  # {token: which of the asked words it is}
 
     def learn(self, passages: Iterable[Passage]) -> None:
@@ -122,9 +123,8 @@ class WordFinder:
     def _asked(self, token: str, stems: dict[str, str]) -> str:
         """Which of the asked words the token is; "" when none."""
         for part in _parts(token):
-            for word in self.words:
-                if part == word or stems[part] == self._stems[word]:
-                    return word
+            if word := self._by_stem.get(stems[part]):
+                return word
             if part.startswith(self.words[-1]):
                 return self.words[-1]
         return ""
