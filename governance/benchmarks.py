@@ -111,6 +111,8 @@ def fit_of(version: ModelVersion) -> Fit:
     datasets = list(BenchmarkDataset.objects.about(version).for_page().with_scores())
     if not datasets:
         return Fit(None)
+    if not version.signature.get("inputs"):
+        return Fit(None, f"The inputs of {version} are not described yet.")
     if version.kind == ModelVersion.Kind.EXTERNAL:
         newest, datasets = datasets[0], [one for one in datasets if one.may_leave]
         if not datasets:

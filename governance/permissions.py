@@ -190,6 +190,8 @@ def reasons_against_renewal(user: User, version: ModelVersion) -> str:
     """The sentence that says why `user` may not review a live version again, or "". The final approver's role, never its team."""
     if not user.is_active or user.is_system:
         return "Only an active person decides."
+    if not version.risk_tier:
+        return f"{version} was never assessed, so there is no approval to review again."
     if was_on_team(user, version.model.owner_team, _since(version)):
         return (
             f"You are, or lately were, on {version.model.owner_team}, so you cannot judge its work."
