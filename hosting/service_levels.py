@@ -6,7 +6,7 @@ latest answered calls of the window. Demo events count as the calls that they st
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from math import ceil
 
@@ -92,9 +92,15 @@ class Promise:
     )
 
 
+def window_start(days=WINDOW_DAYS):
+    """When the window begins: so many days (UTC), today among them, as usage is counted beside it."""
+    first = datetime.now(UTC).date() - timedelta(days=days - 1)
+    return datetime.combine(first, time.min, UTC)
+
+
 def report(version, days=WINDOW_DAYS):
     """The ServiceLevelReport of a version."""
-    since = timezone.now() - timedelta(days=days)
+    since = window_start(days)
     hours = UsageHour.objects.filter(version=version, hour__gte=since)
     sums = hours.aggregate(good=Sum("ok"), theirs=Sum("client_errors"), bad=Sum("upstream_errors"))
     busiest = hours.values("hour").annotate(total=Sum("calls")).aggregate(most=Max("total"))["most"]
@@ -237,7 +243,7 @@ def project():
 
 
 def _project(models):
-    since = timezone.now() - timedelta(days=WINDOW_DAYS)
+    since = window_start()
     rows = (
         UsageHour.objects.filter(hour__gte=since, version__model__in=models)
         .values("version__model")

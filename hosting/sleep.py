@@ -16,7 +16,7 @@ from django.utils import timezone
 from catalog.models import ModelVersion
 from consumption.models import Subscription, UsageDay
 from hosting.models import AwakeReason, Deployment, DeploymentState
-from hosting.service_levels import ENOUGH_CALLS, WINDOW_DAYS
+from hosting.service_levels import ENOUGH_CALLS, window_start
 
 LEAST_S = 60  # a version is seen ready before it may fall asleep
 JUDGED_AGAIN_AFTER = timedelta(minutes=5)
@@ -155,7 +155,7 @@ def _always_on_models():
 
 def _calls(versions):
     """{version id: calls of the last 30 days}."""
-    since = (timezone.now() - timedelta(days=WINDOW_DAYS)).date()
+    since = window_start().date()
     rows = (
         UsageDay.objects.filter(version__in=versions, day__gte=since)
         .values_list("version")
