@@ -11,7 +11,7 @@ from consumption.models import ClosedMonth, Plan, Subscription
 from governance.models import Review
 from marketplace.insights.metrics import rollup
 from marketplace.insights.metrics.scope import COMPANY, OPEN
-from marketplace.insights.models import ProductionModel
+from marketplace.insights.models import MetricValue, ProductionModel
 from marketplace.insights.start_page import executive
 from tests import factories
 
@@ -46,6 +46,21 @@ def test_finance_reads_the_value_and_the_closed_months_beside_what_waits():
 def test_before_the_first_count_it_says_so():
     page = home(factories.cleo())
     assert "the first count is still to come" in page and "Nothing waits for too long" in page
+
+
+def test_while_the_first_count_is_under_way_the_pages_show_what_was_counted():
+    factories.published_version()
+    rollup.count_due(timezone.now())
+    names = list(MetricValue.objects.values_list("metric", flat=True).distinct())
+    reader = Client()
+    reader.force_login(factories.cleo())
+    pages = [reverse("home"), reverse("insights:insights")]
+    pages += [reverse("insights:metric", args=[name]) for name in names]
+    assert "units-with-ai" in names
+    for count in range(len(names)):
+        MetricValue.objects.filter(metric=names[count]).delete()
+        shown = pages if count in (0, len(names) - 1) else pages[:2]
+        assert {reader.get(page).status_code for page in shown} == {200}, names[count]
 
 
 def test_targets_that_are_missed_lead_to_their_rows():

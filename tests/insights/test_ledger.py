@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.urls import reverse
 
 from catalog.models import RegisteredModel
 from consumption.models import Subscription
@@ -153,6 +154,19 @@ def test_whoever_would_have_done_without_avoids_nothing_and_may_claim():
     assert posting.sweep().posted == []
     (use,) = unqualified.uses(factories.cleo())
     assert use.leads_to_claim and use.reason.startswith("would have done without")
+
+
+def test_a_claim_is_offered_to_those_who_are_on_a_team(client):
+    """Executives are on none: the address that the ledger named was not theirs."""
+    ledgers.called(
+        ledgers.held(factories.mortgage(), factories.maya(), counterfactual="would_do_without")
+    )
+    posting.sweep()
+    address = reverse("insights:new_claim")
+    for person in (factories.cleo(), factories.maya()):
+        client.force_login(person)
+        is_offered = f"{address}?model=" in client.get(reverse("insights:value")).content.decode()
+        assert is_offered == (client.get(address).status_code == 200) == (person.username == "maya")
 
 
 def test_what_was_said_since_the_count_is_heard():

@@ -4,15 +4,18 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from marketplace.insights.metrics.board import written
+from marketplace.insights.metrics import METRICS
 from marketplace.insights.metrics.metric import (
+    UNITS,
     Above,
     AtLeast,
     AtLeastShare,
     Below,
     Figure,
+    NoTarget,
     Trend,
     Verdict,
+    written,
 )
 from marketplace.insights.metrics.scope import Scope
 from marketplace.insights.quarters import Quarter
@@ -154,3 +157,12 @@ def test_trends(still_grows, value, before, now, expected):
 )
 def test_values_in_words(value, unit, expected):
     assert written(value, unit) == expected
+
+
+def test_what_was_before_is_told_in_the_unit_of_the_measure():
+    judged = [one for one in METRICS if isinstance(one.judge, Trend | NoTarget)]
+    assert len(judged) > 5
+    assert [one.name for one in judged if UNITS[one.judge.unit] != UNITS[one.unit]] == []
+    assert Trend(unit="percent")(counted(5), counted(33.4), scope(OVER)).text == (
+        "Falling from 33.4 % in 2026 Q2"
+    )

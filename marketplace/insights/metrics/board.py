@@ -11,12 +11,11 @@ from django.utils.text import capfirst
 from marketplace.core.errors import UnknownChoice
 from marketplace.core.templatetags.formatting import number
 from marketplace.insights.metrics import METRICS
-from marketplace.insights.metrics.metric import TONES, Metric
+from marketplace.insights.metrics.metric import TONES, Metric, written
 from marketplace.insights.models import MetricRow, MetricValue
 from marketplace.insights.quarters import Quarter
 
 TREND = 8  # quarters that a trend shows
-UNITS = {"percent": " %", "days": " days", "minutes": " min", "count": "", "calls": ""}
 
 
 @dataclass(frozen=True)
@@ -181,15 +180,6 @@ def split_of(line: Line, by: str) -> list[Part]:
 def judged(value: MetricValue) -> Judged:
     tone, icon = TONES[value.verdict]
     return Judged(capfirst(value.verdict_text), tone, icon)
-
-
-def written(value: float, unit: str) -> str:
-    """A value in words: whole numbers plain, others with one decimal."""
-    text = number(round(value)) if float(value).is_integer() else f"{value:,.1f}"
-    text = text.replace("-", "−")
-    if unit == "days" and value == 1:
-        return "1 day"
-    return f"{text}{UNITS[unit]}"
 
 
 def _values(sight: str) -> "QuerySet[MetricValue]":

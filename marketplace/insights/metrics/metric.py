@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from marketplace.core.templatetags.formatting import number
 from marketplace.insights.metrics.scope import Scope
 
 BASE = 3  # fewer than this is no base for a percentage or a mean
@@ -60,6 +61,7 @@ TONES = {
     "steady": ("neutral", "minus"),
     "none": ("neutral", "minus-circle"),
 }
+UNITS = {"percent": " %", "days": " days", "minutes": " min", "count": "", "calls": ""}
 VERDICTS = [(state, state) for state in TONES]
 Summary = Callable[[Sequence[Row]], Figure]
 Judge = Callable[[Figure, Figure | None, Scope], Verdict]
@@ -159,32 +161,39 @@ def _too_small(base: int) -> str:
 
 @dataclass(frozen=True)
 class Trend:
-    """Against the quarter before. What `still_grows` until its quarter ends is not called falling before."""
+    """Against the quarter before, in its unit. What `still_grows` until its quarter ends is not called falling before."""
 
     still_grows: bool = False
+    unit: str = "count"
 
     def __call__(self, figure: Figure, before: Figure | None, scope: Scope) -> Verdict:
         if figure.value is None:
             return Verdict("none", figure.reason)
         if before is None or before.value is None:
             return Verdict("none", "No quarter before")
-        then = f"from {_written(before.value)} in {scope.quarter.previous}"
+        was = written(before.value, self.unit)
+        then = f"from {was} in {scope.quarter.previous}"
         if figure.value > before.value:
             return Verdict("rising", f"Rising {then}")
         if self.still_grows and not scope.is_over:
-            return Verdict("none", f"Quarter is open; {_written(before.value)} before")
+            return Verdict("none", f"Quarter is open; {was} before")
         if figure.value < before.value:
             return Verdict("falling", f"Falling {then}")
         return Verdict("steady", f"Steady {then}")
 
 
-def without_target(figure: Figure, before: Figure | None, scope: Scope) -> Verdict:
-    """No target: only what was before."""
-    if figure.value is None:
-        return Verdict("none", figure.reason)
-    if before is None or before.value is None:
-        return Verdict("none", "No target")
-    return Verdict("none", f"{_written(before.value)} in {scope.quarter.previous}")
+@dataclass(frozen=True)
+class NoTarget:
+    """Only what was before, in its unit."""
+
+    unit: str = "count"
+
+    def __call__(self, figure: Figure, before: Figure | None, scope: Scope) -> Verdict:
+        if figure.value is None:
+            return Verdict("none", figure.reason)
+        if before is None or before.value is None:
+            return Verdict("none", "No target")
+        return Verdict("none", f"{written(before.value, self.unit)} in {scope.quarter.previous}")
 
 
 @dataclass(frozen=True)
@@ -275,6 +284,15 @@ def _months_since(day: date, scope: Scope) -> int:
 def _written(value: float) -> str:
     """Whole numbers with separators, others with one decimal."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def written(value: float, unit: str) -> str:
+    """A value in words: whole numbers plain, others with one decimal."""
+    text = number(round(value)) if float(value).is_integer() else f"{value:,.1f}"
+    text = text.replace("-", "−")
+    if unit == "days" and value == 1:
+        return "1 day"
+    return f"{text}{UNITS[unit]}"
 
 
 def _noun(number: float, noun: str) -> str:

@@ -158,7 +158,7 @@ CROSS_UNIT_CALLS = Metric(
     columns=("Publisher", "Consumer", "Models", "Teams"),
     rows=cross_unit_call_rows,
     summary=share,
-    judge=Trend(),
+    judge=Trend(unit="percent"),
     drawn=pairs,
 )
 UNITS_WITH_AI = Metric(

@@ -15,10 +15,10 @@ from marketplace.insights.metrics.metric import (
     TOO_FEW,
     Figure,
     Metric,
+    NoTarget,
     Row,
     Trend,
     share,
-    without_target,
 )
 from marketplace.insights.metrics.scope import COMPANY, Scope
 
@@ -128,7 +128,7 @@ REVIEW_CYCLE = Metric(
     columns=COLUMNS,
     rows=cycle_rows,
     summary=cycle_summary,
-    judge=without_target,
+    judge=NoTarget("days"),
 )
 REVIEWS_IN_TIME = Metric(
     name="reviews-in-time",
@@ -142,7 +142,7 @@ REVIEWS_IN_TIME = Metric(
     columns=("Due", "Decided"),
     rows=decision_rows,
     summary=share,
-    judge=Trend(),
+    judge=Trend(unit="percent"),
 )
 REWORK = Metric(
     name="rework",
@@ -156,5 +156,5 @@ REWORK = Metric(
     columns=COLUMNS,
     rows=rework_rows,
     summary=share,
-    judge=without_target,
+    judge=NoTarget("percent"),
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from catalog.models import ModelVersion
 from hosting.models import Incident
 from marketplace.audit.models import AuditEvent
-from marketplace.insights.metrics.metric import Metric, Row, count, without_target
+from marketplace.insights.metrics.metric import Metric, NoTarget, Row, count
 from marketplace.insights.metrics.scope import COMPANY, Scope
 
 MINUTE_S = 60
@@ -90,7 +90,7 @@ INCIDENTS = Metric(
     columns=("Began", "Minutes", "State"),
     rows=incident_rows,
     summary=count,
-    judge=without_target,
+    judge=NoTarget(),
 )
 SUSPENDED_MINUTES = Metric(
     name="suspended-minutes",
@@ -104,5 +104,5 @@ SUSPENDED_MINUTES = Metric(
     columns=("Suspended", "Until"),
     rows=suspension_rows,
     summary=count,
-    judge=without_target,
+    judge=NoTarget("minutes"),
 )

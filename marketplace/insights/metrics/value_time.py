@@ -12,7 +12,7 @@ from django.urls import reverse
 from catalog.models import ModelVersion, RegisteredModel, ReuseDecision, SearchRecord
 from marketplace.insights.metrics.durations import median
 from marketplace.insights.metrics.integration import DOTS
-from marketplace.insights.metrics.metric import Figure, Metric, Row, without_target
+from marketplace.insights.metrics.metric import Figure, Metric, NoTarget, Row
 from marketplace.insights.metrics.scope import Scope
 from marketplace.insights.metrics.searching import records_decided
 
@@ -120,6 +120,6 @@ TIME_TO_VALUE = Metric(
     columns=("Project began", "In production", "Days", "Cohort"),
     rows=rows,
     summary=summary,
-    judge=without_target,
+    judge=NoTarget("days"),
     drawn=drawn,
 )
