@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from marketplace.accounts.requests import PageRequest
 from marketplace.audit.models import AuditEvent
 from marketplace.core.errors import Invalid
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_once, submitted
 from marketplace.core.problem_json import problem_response
 from marketplace.tokens.models import ApiToken, Scope
 from publishing.models import RegistryConnection, RegistryImport, RegistryTrigger
@@ -118,7 +118,7 @@ def _secret(
     facts = {"connection": connection, "event": event}
     set_up = render_to_string("docs/samples/mlflow_webhook.py.txt", facts)
     context = facts | {"secret": secret, "is_new": is_new, "set_up": set_up}
-    return render(request, "publishing/registry_secret.html", context)
+    return show_once(request, "publishing/registry_secret.html", context)
 
 
 def _visible(request: PageRequest, key: UUID) -> RegistryConnection:

@@ -21,7 +21,7 @@ from consumption.permissions import can_manage_keys, can_revoke_key
 from marketplace.accounts.models import User
 from marketplace.core import keys, webhooks
 from marketplace.core.errors import Invalid
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_once, submitted
 from marketplace.core.problem_json import problem_response
 from marketplace.core.request_bodies import takes_from_anybody
 
@@ -180,4 +180,4 @@ def show_key(request, key, text):
         "next_url": subscription.get_absolute_url(),
         "snippets_url": reverse("publishing:api_tab", args=[subscription.model.slug]),
     }
-    return render(request, "consumption/key_created.html", context)
+    return show_once(request, "consumption/key_created.html", context)

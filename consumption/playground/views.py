@@ -16,11 +16,13 @@ from consumption.playground.choices import Choice
 from consumption.playground.costs import LatencyCard
 from consumption.playground.sheet import Sheet
 from marketplace.accounts.requests import PageRequest
+from marketplace.accounts.submissions import is_repeatable
 from marketplace.core.forms import show, submitted
 
 RUNS_SHOWN = 8
 
 
+@is_repeatable
 def try_model(request: PageRequest, slug: str) -> HttpResponse:
     """Inputs on one side, answers on the other. Each button posts the whole form: nothing that was typed is lost."""
     entry = get_visible_model_or_404(request, slug)

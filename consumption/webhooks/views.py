@@ -17,7 +17,7 @@ from consumption.webhooks.forms import (
     WebhookForm,
 )
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_once, submitted
 from marketplace.core.templatetags.formatting import quantity
 from marketplace.notices import payloads, webhooks
 from marketplace.notices.models import Webhook, WebhookDelivery
@@ -36,7 +36,7 @@ def webhook_list(request: PageRequest) -> HttpResponse:
     if done:
         webhook, secret = made
         context = {"webhook": webhook, "secret": secret, "is_new": True}
-        return render(request, "consumption/webhook_secret.html", context)
+        return show_once(request, "consumption/webhook_secret.html", context)
     listed = Webhook.objects.visible_to(request.user).for_list()
     page = Paginator(listed, PAGE_SIZE).get_page(request.GET.get("page"))
     return show(request, "consumption/webhooks.html", form, page_obj=page)
@@ -105,7 +105,7 @@ def rotate_webhook(request: PageRequest, pk: int) -> HttpResponse:
         messages.error(request, "Choose how long both secrets sign.")
         return redirect(found)
     context = {"webhook": made[0], "secret": made[1], "is_new": False}
-    return render(request, "consumption/webhook_secret.html", context)
+    return show_once(request, "consumption/webhook_secret.html", context)
 
 
 def webhook_delivery(request: PageRequest, pk: int) -> HttpResponse:

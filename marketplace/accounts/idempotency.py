@@ -8,7 +8,7 @@ import hashlib
 import json
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.response import Response
 
@@ -47,32 +47,37 @@ def once(handler):
 
 
 def _once(handler, request, key, *args, **kwargs):
-    claim, is_new = _claim(request.user, key, fingerprint(request))
-    if not is_new:
-        if claim.status is None:
-            raise InFlight(
-                "The first request with this key is still at work.",
-                remedy="Wait a moment and ask again.",
-            )
-        return Response(
-            claim.body,
-            status=claim.status,
-            headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"},
-        )
+    claim = _claim(request.user, key, fingerprint(request))
     try:
         return _do(handler, claim, request, *args, **kwargs)
+    except InFlight:
+        raise
     except BaseException:
-        claim.delete()
+        IdempotentAnswer.objects.filter(pk=claim.pk, status=None).delete()
         raise
 
 
 def _do(handler, claim, request, *args, **kwargs):
-    """The act and its answer in one transaction; what a refused verb recorded about the refusal stays."""
+    """The act and its answer in one transaction; what a refused verb recorded about the refusal stays.
+
+    Whoever is at work holds the claim's row, and lets go of it also by dying: then the next one takes over.
+    """
     with transaction.atomic():
+        claim = (
+            IdempotentAnswer.objects.select_for_update(skip_locked=True).filter(pk=claim.pk).first()
+        )
+        if claim is None:
+            raise InFlight(
+                "The first request with this key is still at work.",
+                remedy="Wait a moment and ask again.",
+            )
+        if claim.status is not None:
+            return _replayed(claim)
         try:
             response = handler(request, *args, **kwargs)
         except BusinessAnswer as error:
             refusal = error
+            claim.delete()
         else:
             claim.status, claim.body = (
                 response.status_code,
@@ -83,21 +88,32 @@ def _do(handler, claim, request, *args, **kwargs):
     raise refusal
 
 
-def _claim(user, key, sent):
-    """(row, is it new?). Rows older than a day are forgotten first."""
+def _replayed(claim):
+    return Response(
+        claim.body,
+        status=claim.status,
+        headers={"Idempotent-Replayed": "true", "Cache-Control": "no-store"},
+    )
+
+
+def forget_old(user):
+    """Answers are kept for a day."""
     IdempotentAnswer.objects.filter(user=user, at__lt=timezone.now() - KEPT).delete()
-    try:
-        with transaction.atomic():
-            return IdempotentAnswer.objects.create(user=user, key=key, request_sha256=sent), True
-    except IntegrityError:
-        claim = IdempotentAnswer.objects.get(user=user, key=key)
+
+
+def _claim(user, key, sent):
+    """The key's row, a new one if there is none."""
+    forget_old(user)
+    claim, _ = IdempotentAnswer.objects.get_or_create(
+        user=user, key=key, defaults={"request_sha256": sent}
+    )
     if claim.request_sha256 != sent:
         raise Invalid(
             f"This {HEADER} was used for another request.",
             field=HEADER,
             remedy="Make a new key for each act.",
         )
-    return claim, False
+    return claim
 
 
 def fingerprint(request):

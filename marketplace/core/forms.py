@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from marketplace.core import json_reader, text
 from marketplace.core.errors import NotAllowed, RuleError
@@ -75,6 +76,15 @@ def submitted(
     except RuleError as problem:
         form.add_error(problem.field if problem.field in form.fields else None, problem.sentences)
         return False, None
+
+
+class ShownOnce(HttpResponse):
+    """An answer with a secret in it: nobody is shown it again."""
+
+
+def show_once(request: HttpRequest, template: str, context: dict[str, Any]) -> ShownOnce:
+    """Render the page after an act that made a secret."""
+    return ShownOnce(render_to_string(template, context, request))
 
 
 def show(request: HttpRequest, template: str, form: forms.BaseForm, **context: Any) -> HttpResponse:

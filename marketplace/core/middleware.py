@@ -128,6 +128,10 @@ class LowerCaseAddresses:
         return HttpResponsePermanentRedirect(f"{address}?{query}" if query else address)
 
 
+class RefusedForm(HttpResponseRedirect):
+    """Back to the page from which a form came that a verb refused."""
+
+
 class BusinessAnswers:
     """Turns a RuleError or NotAllowed that a page's verb raised into a message where the person stands.
 
@@ -159,5 +163,5 @@ class BusinessAnswers:
             and not request.headers.get("HX-Request")
         ):
             messages.error(request, error.sentence)
-            return HttpResponseRedirect(back)
+            return RefusedForm(back)
         return render(request, "refused.html", {"error": error}, status=error.status)

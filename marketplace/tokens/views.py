@@ -3,12 +3,12 @@
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from marketplace.accounts.requests import PageRequest
-from marketplace.core.forms import show, submitted
+from marketplace.core.forms import show, show_once, submitted
 from marketplace.tokens import actions
 from marketplace.tokens.forms import TokenForm
 from marketplace.tokens.models import ApiToken
@@ -23,7 +23,7 @@ def tokens(request: PageRequest) -> HttpResponse:
     done, made = submitted(request, form, lambda **data: actions.make_token(request.user, **data))
     if done:
         token, text = made
-        return render(request, "tokens/made.html", {"token": token, "text": text})
+        return show_once(request, "tokens/made.html", {"token": token, "text": text})
     listed = ApiToken.objects.visible_to(request.user).for_list()
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
     return show(request, "tokens/tokens.html", form, page_obj=page)

@@ -169,12 +169,6 @@ def test_another_person_may_use_the_same_key(maya):
     )
 
 
-def test_while_the_first_is_at_work_the_second_waits(maya):
-    maya.post("applications/", APP, expect=201, key="k1")
-    IdempotentAnswer.objects.update(status=None, body=None)
-    assert maya.post("applications/", APP, expect=409, key="k1")["type"].endswith("in-flight")
-
-
 def test_a_refusal_is_not_kept(maya):
     maya.post("applications/", APP | {"name": ""}, expect=422, key="k1")
     maya.post("applications/", APP, expect=201, key="k1")
