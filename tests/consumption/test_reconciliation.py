@@ -160,7 +160,7 @@ def test_the_page_reads_no_event(client, subscription):
 
 def test_days_before_the_window_are_forgotten(subscription):
     count_all(months=24)
-    assert ReconciledDay.objects.count() > 700
+    assert ReconciledDay.objects.count() > 23 * 30
     reconciliation.count_due(seconds=0)
     assert ReconciledDay.objects.count() <= 93
 

@@ -77,7 +77,7 @@ def test_amounts_of_several_currencies_are_not_added():
     assert (
         formatting.amounts({"EUR": Decimal("1.006"), "USD": Decimal("2")})
         == "1.01\u00a0EUR + 2.00\u00a0USD"
-        and formatting.amounts({}) == "0"
+        and formatting.amounts({}) == "none"
     )
 
 
