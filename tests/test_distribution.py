@@ -34,6 +34,7 @@ def test_it(number):
 ALONE = GROUPED.replace("pytestmark =", "unused =").replace("xdist_group", "usefixtures")
 
 
+@pytest.mark.slow
 def test_files_of_one_group_run_on_one_worker_and_others_beside_them(tmp_path):
     for name, source in {
         "conftest": CONFTEST,

@@ -173,6 +173,7 @@ def says_when_to_try_again(endpoint, status, headers, body):
 POSTGRES = [pytest.param(mode, marks=[] if mode == "hang" else pytest.mark.slow) for mode in FAULTS]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F4", "F5", "F28")
 @pytest.mark.parametrize("mode", POSTGRES)
 def test_with_postgres_ill_every_door_answers_in_time(running, visit, injected_faults, mode):

@@ -20,6 +20,7 @@ from tests import factories
 from tests.gateway import free_port, until
 from tests.portal import CSRF, Portal, session
 from tests.publishing.specimens import onnx_bytes
+from tests.tiers import one_of_each
 
 pytestmark = [pytest.mark.fault("F13"), pytest.mark.django_db(transaction=True)]
 GRACE_S = 2.0
@@ -86,6 +87,7 @@ class Readers:
         return sorted(self.seconds)[len(self.seconds) * 95 // 100]
 
 
+@pytest.mark.slow
 def test_every_kind_of_slow_socket_is_closed_in_time_and_pages_answer(quick, injected_faults):
     """Also people who are signed in, on any address: forms, the REST API, uploads."""
     version = factories.publishing.start_version(
@@ -177,12 +179,16 @@ REJECTED = {
 }
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/models/"])
-@pytest.mark.parametrize(("lines", "status", "slug"), REJECTED.values(), ids=REJECTED.keys())
-def test_a_request_that_the_front_rejects_gets_an_answer_of_the_portal(
-    quick, path, lines, status, slug
-):
+@pytest.mark.parametrize(
+    ("path", "what"),
+    one_of_each(
+        [(path, what) for what in REJECTED for path in ("/accounts/login/", "/api/v1/models/")],
+        lambda path, what: what == "a body that does not come" or (path, what),
+    ),
+)
+def test_a_request_that_the_front_rejects_gets_an_answer_of_the_portal(quick, path, what):
     """In a page, or as problem+json, with the request's id and the portal's headers."""
+    lines, status, slug = REJECTED[what]
     first, *rest = lines
     found, headers, body = RawConnection(quick).send(first.format(path), *rest).receive()
     assert found == status

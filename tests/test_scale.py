@@ -127,6 +127,7 @@ def at_rest():
     return found
 
 
+@pytest.mark.slow
 def test_no_task_does_more_because_more_exists():
     (_, small), (_, large) = measured(SMALL), measured(LARGE)
     grown = {name: more for name in small if (more := large[name].more_than(small[name]))}
@@ -153,6 +154,7 @@ def read_pages(made):
     return found
 
 
+@pytest.mark.slow
 def test_no_page_asks_for_more_because_more_exists():
     """Issue 8, C9: pages and API lists of each kind of person, and the support desk: statements, and rows that come back.
 

@@ -176,6 +176,7 @@ def test_what_an_earlier_release_owned_is_handed_over(installed):
     assert found == (OWNER,)
 
 
+@pytest.mark.slow
 def test_deploy_check_names_a_role_that_may_too_much(db, installed):
     assert [error.id for error in grants.application_is_not_owner(None, ["default"])] == [
         "audit.E001"

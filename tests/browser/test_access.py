@@ -21,6 +21,7 @@ def go_on(page):
     page.get_by_role("button", name="Continue", exact=True).click()
 
 
+@pytest.mark.slow
 def test_subscribe_with_approval(page, live_server, client):
     version = factories.published_version()
     factories.plan(version.model, slug="production", approval=Plan.Approval.OWNER)

@@ -32,6 +32,7 @@ def complaints(page, live_server):
     return sign_in
 
 
+@pytest.mark.slow
 def test_the_api_page_draws_without_breaking_the_policy(page, live_server, complaints):
     said = complaints(factories.alice())
     page.goto(f"{live_server.url}/api/docs/")

@@ -56,6 +56,7 @@ class Looks:
         self.page.set_viewport_size({"width": WIDE, "height": 900})
 
 
+@pytest.mark.slow
 def test_a_journey_with_two_models_on_identical_rows(chromium, live_server, client, tmp_path):
     first = evaluating.live(tmp_path, name="Income Verification")
     evaluating.live(tmp_path, name="Borrower Income")
@@ -110,6 +111,7 @@ def test_a_journey_with_two_models_on_identical_rows(chromium, live_server, clie
     assert looks.wrong == []
 
 
+@pytest.mark.slow
 def test_the_threshold_moves_without_the_page(chromium, live_server, client, tmp_path):
     from tests.consumption.test_batch_evaluation import SCORED, scored
 

@@ -51,6 +51,7 @@ def test_what_is_typed_is_saved_without_a_button(card):
     assert card.get_by_label("Terms of use").input_value() == TERMS
 
 
+@pytest.mark.slow
 def test_of_two_tabs_the_later_is_told_and_chooses(card):
     other = card.context.new_page()
     other.goto(card.address)
@@ -66,6 +67,7 @@ def test_of_two_tabs_the_later_is_told_and_chooses(card):
     assert says(card, "identity.license") == "What the second tab says"
 
 
+@pytest.mark.slow
 def test_a_dead_server_loses_no_key_stroke(card):
     card.route(re.compile("/autosave/"), lambda route: route.abort())
     card.get_by_label("Terms of use").focus()
@@ -85,6 +87,7 @@ def test_a_dead_server_loses_no_key_stroke(card):
     )
 
 
+@pytest.mark.slow
 def test_it_goes_on_by_itself_when_the_server_answers_again(card):
     card.route(re.compile("/autosave/"), lambda route: route.fulfill(status=503))
     card.get_by_label("Terms of use").fill(TERMS)

@@ -66,6 +66,7 @@ class Looks:
         page.set_viewport_size({"width": WIDE, "height": 900})
 
 
+@pytest.mark.slow
 def test_from_an_amount_to_its_calls_a_dispute_and_the_close(
     chromium, live_server, client, last_month
 ):

@@ -93,6 +93,7 @@ def test_the_desk_is_cleared_from_the_keyboard(visit, findings):
     assert StrategicMark.objects.get().model.name == "Card offers"
 
 
+@pytest.mark.slow
 def test_the_desk_works_without_javascript(chromium, live_server, findings):
     client = Client()
     client.force_login(factories.rita())
@@ -111,6 +112,7 @@ def test_the_desk_works_without_javascript(chromium, live_server, findings):
     assert CurationItem.objects.filter(state="dismissed").count() == 1
 
 
+@pytest.mark.slow
 def test_a_search_without_result_becomes_a_model(visit):
     factories.published_version()
     factories.alice(), factories.rita()

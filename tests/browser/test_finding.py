@@ -34,6 +34,7 @@ def site(chromium, live_server, client):
         context.close()
 
 
+@pytest.mark.slow
 def test_from_the_first_key_to_the_comparison(site):
     page = site()
     page.keyboard.press("/")
@@ -81,6 +82,7 @@ def test_a_filter_refreshes_the_list_and_keeps_the_tray(site):
     expect(page.locator("#facet-access-at-once")).to_be_checked()
 
 
+@pytest.mark.slow
 def test_without_javascript_one_searches_ticks_and_compares(site):
     page = site(java_script_enabled=False)
     page.locator("#search-q").fill("income")

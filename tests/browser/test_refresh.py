@@ -40,6 +40,7 @@ def says(page, word):
     expect(line(page)).to_contain_text(word)
 
 
+@pytest.mark.slow
 def test_it_waits_for_the_keyboard_says_so_and_goes_on(part):
     assert (
         line(part).inner_text() == "Refreshed every five seconds."

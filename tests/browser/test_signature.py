@@ -26,6 +26,7 @@ def signature_page(page, live_server, tmp_path):
     return page
 
 
+@pytest.mark.slow
 def test_a_signature_is_defined_and_its_example_run_without_json(signature_page):
     page = signature_page
     page.get_by_role("link", name="Say what these mean: income, debt, score.").click()

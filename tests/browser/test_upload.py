@@ -36,6 +36,7 @@ def _is_kept(page):
     return (chosen, typed) == ("income.onnx", ENDPOINT)
 
 
+@pytest.mark.slow
 def test_a_refused_upload_keeps_the_file_and_what_was_typed(package_page, settings, tmp_path):
     page = package_page
     page.get_by_label("Package file").set_input_files(tmp_path / "income.onnx")

@@ -29,6 +29,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [True, False])
 def test_three_clicks_from_the_figure_to_each_evidence(chromium, live_server, client, line, script):
     context = signed_in(chromium, live_server, client, "cleo")
@@ -46,6 +47,7 @@ def test_three_clicks_from_the_figure_to_each_evidence(chromium, live_server, cl
     context.close()
 
 
+@pytest.mark.slow
 def test_the_pages_of_value_hold_in_every_look(chromium, live_server, client, line):
     seen = {
         "cleo": [

@@ -86,7 +86,7 @@ def asked(query):
     return ModelFilter(QueryDict(query), queryset=RegisteredModel.objects.none()).asked
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [6, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_count_is_the_length_of_the_list_that_it_leads_to(entries, examples):
     @given(
         rows=st.lists(st.tuples(FACTS, KEPT), min_size=6, max_size=6),

@@ -111,6 +111,7 @@ PAGES = {
 }
 
 
+@pytest.mark.slow
 def test_pages_touch_as_many_rows_of_many_listings_as_of_few(entry):
     client = Client()
     client.force_login(factories.maya())
@@ -125,6 +126,7 @@ def test_pages_touch_as_many_rows_of_many_listings_as_of_few(entry):
     assert grown == {}
 
 
+@pytest.mark.slow
 def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
     monkeypatch.setattr(alike_models, "CANDIDATES", 50)
     models = RegisteredModel.objects.visible_to(factories.maya()).published()

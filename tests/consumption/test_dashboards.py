@@ -29,6 +29,7 @@ from consumption.models import (
     UsageEvent,
 )
 from tests import factories
+from tests.tiers import only
 
 pytestmark = pytest.mark.django_db
 # How a call may end: every pair that the gateway writes.
@@ -119,7 +120,7 @@ def table(answer):
 COUNTED = (*measures.COUNTS, "units")
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", only((1, 2, 3), 1))
 def test_whatever_was_called_the_parts_of_every_table_add_up(seed):
     source = random.Random(seed)
     held, keys, other = company()

@@ -216,6 +216,7 @@ def environments(billing):
     return infer_path(version), prod, test, (subscription.pk, test_subscription.pk)
 
 
+@pytest.mark.slow
 def test_calls_stop_in_order_on_a_small_disk_and_go_on_when_there_is_room(
     billing, small_disk, monkeypatch, settings, tmp_path, client, injected_faults
 ):

@@ -205,7 +205,7 @@ def assert_pages_and_api_agree(history):
     )
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [4, pytest.param(300, marks=pytest.mark.slow)])
 def test_whatever_is_changed_later_past_figures_stay(settings, examples):
     settings.CHANGE_NOTICE_DAYS = 0
     with connection.cursor() as cursor:

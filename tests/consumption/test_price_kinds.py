@@ -143,7 +143,7 @@ def counted():
     return {tuple(key): Fraction(cost) for *key, cost in rows}
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [6, pytest.param(300, marks=pytest.mark.slow)])
 def test_every_row_costs_its_calls_at_the_prices_then_in_force(examples):
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM consumption_usageevent")

@@ -202,6 +202,7 @@ def race(count, limits):
             one.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F25")
 @pytest.mark.django_db(transaction=True)
 def test_processes_that_race_never_overrun_even_when_one_is_killed():

@@ -189,7 +189,11 @@ def test_building_a_version_twice_changes_nothing():
 
 @pytest.mark.parametrize(
     ("slug", "bump"),
-    [("property-valuation", "minor"), ("default-risk", "minor"), ("income-verification", "major")],
+    [
+        pytest.param("property-valuation", "minor", marks=pytest.mark.slow),
+        pytest.param("default-risk", "minor", marks=pytest.mark.slow),
+        ("income-verification", "major"),
+    ],
 )
 def test_a_later_version_declares_what_its_contract_needs(slug, bump):
     """A retrained minor version goes on taking the values that its predecessor promised to take."""
@@ -200,6 +204,7 @@ def test_a_later_version_declares_what_its_contract_needs(slug, bump):
     assert later.state != ModelVersion.State.CHANGES_REQUESTED
 
 
+@pytest.mark.slow
 def test_consumers_subscribe_once_a_version_is_live_and_have_a_past(monkeypatch):
     version = hosted(built("call-volume-forecast"))
     assert version.state == ModelVersion.State.PUBLISHED
@@ -247,6 +252,7 @@ def test_access_that_ends_ends_in_days_to_come():
     assert last == timezone.localdate() + timedelta(days=use.ends_in)
 
 
+@pytest.mark.slow
 def test_the_ledger_tells_the_story_from_real_calls():
     """A documented plan, a further team of a unit, nothing for who would have done without; twice changes nothing."""
     for place, release in enumerate(models.listing("income-verification").releases):

@@ -20,14 +20,14 @@ FIRST = int(os.environ.get("FUZZ_FIRST", "0"))
 CASES = int(os.environ.get("FUZZ_CASES", "20000"))
 PROCESSES = os.cpu_count() or 1
 GROWTH_MIB = 16  # after the first quarter of the cases
-FEW = 60  # cases of the default tier
+FEW = 20  # cases of the default tier
 
 
 def test_odd_requests_have_plain_answers(playground):
     """The default tier's share of the fuzz tier."""
     run = Run(playground).go(range(FEW), 30)
     assert run.broken == [], "\n".join(run.broken)
-    assert len(run.answers) >= 12
+    assert len(run.answers) >= 8
 
 
 @pytest.mark.fuzz

@@ -16,6 +16,7 @@ from tests import factories
 ACTS, THREADS = 200, 16
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_200_concurrent_approve_edit_withdraw_have_one_outcome():
     version = factories.in_review_version()

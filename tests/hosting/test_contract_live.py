@@ -22,6 +22,7 @@ from publishing.contract import KEY_VARIABLE, Contract, integrations
 from tests.gateway import free_port, subscriber, until
 from tests.hosting import packages
 from tests.hosting.replicas import serving
+from tests.tiers import only
 from tests.tools import newman
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
@@ -93,6 +94,7 @@ def run_collection(folder, contract, key):
     return ran.returncode, failed
 
 
+@pytest.mark.slow
 def test_newman_runs_the_collection_green_and_red_with_a_wrong_key(documented, tmp_path):
     contract, key = documented
     code, failed = run_collection(tmp_path, contract, key)
@@ -272,7 +274,7 @@ def ask(address, rows):
         return 0, None
 
 
-@pytest.mark.parametrize("kind", ["fastapi", "node", "java"])
+@pytest.mark.parametrize("kind", only(("fastapi", "node", "java"), "fastapi"))
 def test_service_answers_its_own_callers(documented, tmp_path, kind):
     with service(documented, tmp_path, kind) as address:
         assert ask(address, ROWS) == (200, SCORES)

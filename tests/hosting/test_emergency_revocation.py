@@ -177,6 +177,7 @@ def test_with_postgres_down_a_key_ends_through_redis(
     until(lambda: other.answers() == {200}, 5, gateway.said)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F4")
 def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_ended(
     gateway, faulty, tenants, injected_faults
@@ -197,6 +198,7 @@ def test_a_key_sent_in_an_address_while_postgres_is_down_ends_at_once_and_stays_
     )
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F1", "F4")
 def test_with_both_down_a_key_ends_through_the_file(gateway, faulty, tenants, injected_faults):
     leaked, other = tenants

@@ -49,6 +49,7 @@ def slowly(seconds):
 # Counted
 
 
+@pytest.mark.slow
 def test_without_redis_each_decision_is_counted_once_and_as_what_it_was(stage, tmp_path):
     version = stage.version()
     _, key = subscriber(version, rate_per_second=1, burst=10)
@@ -72,6 +73,7 @@ def trio(gateway_stage, tmp_path_factory):
         yield gateway
 
 
+@pytest.mark.slow
 def test_each_version_tells_its_refusals_and_its_calls_in_flight(stage, trio):
     quick, slow = stage.version(), stage.version()
     _, hasty = subscriber(quick, rate_per_second=1, burst=2)

@@ -39,9 +39,8 @@ def is_open(gateway, version):
 @pytest.mark.parametrize(
     "how",
     [
-        "hangs up",
         "the ingress says 500",
-        *(pytest.param(how, marks=pytest.mark.slow) for how in ("resets", "is late")),
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("hangs up", "resets", "is late")),
     ],
 )
 @pytest.mark.parametrize("kind", ["version", pytest.param("external", marks=pytest.mark.slow)])

@@ -40,6 +40,7 @@ from tests.hosting.upstreams import (
     hang_up,
     id_of,
 )
+from tests.tiers import only
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -49,6 +50,7 @@ def gateway(lone, stage):
     return lone
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F13")
 def test_a_caller_who_reads_too_slowly_is_no_failure_of_the_model(stage, version, tmp_path):
     """It took a byte in time again and again, and the call's time ran out: the model's availability has nothing to do with that."""
@@ -346,7 +348,9 @@ class Listener:
         return not self.thread.is_alive()
 
 
-@pytest.mark.parametrize(("end", "goes_on_s"), [(revoke, 2.5), (suspend, 0), (pause, 0)])
+@pytest.mark.parametrize(
+    ("end", "goes_on_s"), only([(revoke, 2.5), (suspend, 0), (pause, 0)], (suspend, 0))
+)
 def test_a_stream_is_cut_within_five_seconds_of_the_end_of_its_right(
     gateway, stage, version, end, goes_on_s
 ):

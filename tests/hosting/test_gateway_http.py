@@ -262,6 +262,7 @@ def test_our_server_class_may_refuse_an_encoding(gateway, stage, caller):
     assert gateway.infer(path, key)[0] == 200
 
 
+@pytest.mark.slow
 def test_the_type_of_a_problem_leads_to_its_page_at_the_portal(gateway, client, db, settings):
     told = json.loads(gateway.get("/v2/nothing")[2])
     status, headers, _ = gateway.get(told["type"])

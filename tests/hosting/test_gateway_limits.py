@@ -128,6 +128,7 @@ def test_one_tenants_flood_leaves_another_alone(gateway, stage):
     assert found == [200] * 40
 
 
+@pytest.mark.slow
 def test_guessing_keys_is_slowed_down_and_live_keys_are_not(stage, tmp_path):
     version = stage.version()
     _, key = subscriber(version)

@@ -18,7 +18,8 @@ from tests.gateway import Load, infer_path, subscriber, until
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 ROWS = {"redis": ("F1", "F2"), "postgres": ("F4", "F28"), "upstream": ("F11", "F12")}
 MODES = ("refuse", "hang", "slow", "cut", "reset", "flap")
-SHORT = {("redis", "slow"), ("postgres", "reset"), ("upstream", "cut")}
+QUICK = {("postgres", "reset")}
+SHORT = {("redis", "slow"), ("upstream", "cut")}
 AN_OUTAGE = {200, 503}
 A_BROKEN_UPSTREAM = {200, 502, 503, 504}
 RECOVERED_WITHIN_S = 5
@@ -44,7 +45,7 @@ def cells(chosen, *marks):
     ]
 
 
-@pytest.mark.parametrize(("what", "mode"), cells(SHORT))
+@pytest.mark.parametrize(("what", "mode"), cells(QUICK) + cells(SHORT, pytest.mark.slow))
 def test_a_short_fault_is_at_worst_503_and_soon_over(
     faulty, stage, settings, injected_faults, tmp_path, what, mode
 ):

@@ -32,6 +32,7 @@ def answering(gateway, path, key):
     return headers["x-model-version"]
 
 
+@pytest.mark.slow
 def test_no_call_fails_while_it_moves_and_is_moved_back(stage, moving, tmp_path):
     """Issue 13, Done 1: moved with the same key while calls flow, undone, moved again; 0 failed."""
     held, key, path, second = moving

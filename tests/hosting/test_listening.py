@@ -64,6 +64,7 @@ def listeners(pids):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.stack
 def test_everything_that_a_start_opens_listens_on_loopback(stack, stack_orm, tmp_path):
     """Front, gateway, engine with its ingress and statistics, and the replica of a version that runs."""

@@ -65,6 +65,7 @@ def test_a_key_used_from_elsewhere_is_told(stage):
     until(lambda: refused(subscription) == {"network": 1})
 
 
+@pytest.mark.slow
 def test_counts_survive_restarts_and_a_killed_worker(stage, tmp_path):
     version = stage.version()
     subscription, key = subscriber(version, monthly_quota=1)

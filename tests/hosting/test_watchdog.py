@@ -13,6 +13,7 @@ import pytest
 from hosting.drivers import watchdog as watching
 from hosting.drivers.watchdog import Watchdog
 from hosting.model_server import heartbeat, scheduling
+from tests.tiers import only
 
 ROOT = Path(__file__).resolve().parents[2]
 # Reliability: a replica that hangs is given up within five seconds on a quiet machine.
@@ -82,7 +83,7 @@ def seconds_until_ended(watchdog, replica, at_most):
     return min(time.monotonic() - began, at_most)
 
 
-@pytest.mark.parametrize("fault", ["stop", "block"])
+@pytest.mark.parametrize("fault", only(("stop", "block"), "stop"))
 def test_a_replica_that_hangs_is_ended_within_five_seconds(replica, fault):
     watchdog = Watchdog(replica.beats)
     assert seconds_until_ended(watchdog, replica, 1) == 1, "it beats: nothing is wrong"
@@ -95,6 +96,7 @@ def slowness():
     return max(1.0, 2 * os.getloadavg()[0] / os.cpu_count())
 
 
+@pytest.mark.slow
 def test_a_replica_that_waits_for_a_processor_is_left_alone(replica, monkeypatch):
     """However long it says nothing: for all of that time the kernel says that one of its threads wanted to run."""
     monkeypatch.setattr(watching, "run_delays_s", lambda pid: {"1": time.monotonic()})

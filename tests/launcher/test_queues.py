@@ -32,6 +32,7 @@ def test_what_is_routed_is_there_and_roll_ups_are_not_among_it():
     assert current_app.amqp.router.route({}, "notices.deliver")["queue"].name == "others"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_sender_does_what_was_sent(tmp_path):
     """In threads, with the database and the limits of a task."""

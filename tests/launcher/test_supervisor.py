@@ -151,6 +151,7 @@ def launched(tmp_path):
     subreaper.wait()
 
 
+@pytest.mark.slow
 def test_no_orphan_after_sigkill_of_the_supervisor(launched):
     subreaper, supervisor, programs = launched
     os.kill(supervisor, signal.SIGKILL)

@@ -168,6 +168,7 @@ def test_an_address_that_is_refused_is_not_asked_again(maya, server):
     assert letter.state == "failed" and "550" in letter.problem
 
 
+@pytest.mark.slow
 def test_who_is_killed_after_the_servers_yes_sends_the_same_message_again(maya, server, at):
     """At least once: the second copy has the Message-ID of the first, by which mail programs drop it."""
     server.hangs_up_after_taking = 1

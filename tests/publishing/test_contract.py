@@ -15,6 +15,7 @@ import pytest
 import publishing.contract as contract_module
 from publishing.clients import SDKS
 from tests.publishing.contracts import EXAMPLE, SIGNATURE, contract, given
+from tests.tiers import one_of_each
 
 KEY = "mkc_" + "a" * 46
 ROWS = [
@@ -111,8 +112,13 @@ def with_clients(folder):
     return os.environ | {"PYTHONPATH": str(SDKS / "python" / "src")}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("is_shown", [True, False], ids=["key shown", "key from the environment"])
+@pytest.mark.parametrize(
+    ("name", "is_shown"),
+    one_of_each(
+        [(name, is_shown) for name in COMMANDS for is_shown in (True, False)],
+        lambda name, is_shown: name,
+    ),
+)
 def test_snippet_runs_unchanged(gateway, tmp_path, name, is_shown):
     """With the key that was just made, and as the API tab shows it, for an application with an odd name."""
     url, calls = gateway

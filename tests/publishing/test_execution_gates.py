@@ -293,6 +293,7 @@ def test_what_was_measured_is_not_measured_again(submitted, monkeypatch):
     assert results(version)["batch"].metrics["run"] == version.gate_runs.get().pk
 
 
+@pytest.mark.slow
 def test_a_hang_blocks_says_where_and_can_be_run_again(submitted, monkeypatch):
     version = submitted(hanging(), maximum=1e12)
     monkeypatch.setattr(limits, "GATES_SECONDS", 6)

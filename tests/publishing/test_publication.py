@@ -297,6 +297,7 @@ def test_the_cards_schema_says_what_each_tier_requires(tier):
 # ── The script of docs/machines.md ────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CURL, reason="there is no curl")
 @pytest.mark.django_db(transaction=True)
 def test_the_script_of_the_docs_publishes_an_mlflow_directory_twice(tmp_path):

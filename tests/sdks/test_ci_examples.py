@@ -22,6 +22,7 @@ from tests.portal import Portal
 from tests.publishing import specimens
 from tests.publishing.mlflow_recordings import ReplayedServer
 from tests.publishing.test_publication import document, entry, meanings
+from tests.tiers import only
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CI = ROOT / "docs" / "ci"
@@ -168,7 +169,7 @@ def run(script, machine, repository, comments, portal, record, **changed):
     )
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", only(EXAMPLES, "gitlab-ci.yml"))
 def test_an_example_publishes_and_the_same_again_changes_nothing(
     example, machine, repository, comments, portal
 ):
@@ -193,7 +194,7 @@ def test_an_example_publishes_and_the_same_again_changes_nothing(
     assert AuditEvent.objects.exclude(action="token.make").count() == before
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", only(EXAMPLES, "Jenkinsfile"))
 def test_a_record_that_says_reuse_stops_the_pipeline(
     example, machine, repository, comments, portal
 ):
