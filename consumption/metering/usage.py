@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.db.models import F, Q, Sum
@@ -29,6 +30,7 @@ from consumption.models import (
     UsageHour,
 )
 from marketplace.core import names
+from marketplace.core.money import split_amount
 from marketplace.core.plots import Series
 from marketplace.core.query import chosen
 
@@ -225,6 +227,7 @@ class Summary:
 class Row:
     """What is counted of one model, application, team, unit, version, key or environment; `costs` are exact amounts by currency.
 
+    amounts  what pages show of `costs`: shares of the rounded sum of all rows, so that they add up to it.
     name  its slug, number or kid; url: the page of what it names, "" without one; only: the same page for this row alone.
     """
 
@@ -237,6 +240,7 @@ class Row:
     counts: Counter[str] = field(default_factory=Counter)
     p95_us: int | None = None
     costs: dict[str, Decimal] = field(default_factory=dict)
+    amounts: dict[str, Decimal] = field(default_factory=dict)
 
     @property
     def success_percent(self) -> float | None:
@@ -306,6 +310,7 @@ def by(scope: Scope, window: Window, what: str) -> list[Row]:
             found[sums["identity"]] = _row(grouping, sums)
         found[sums["identity"]].add(sums)
     _add_fees(found, _fees(scope, window), grouping, columns)
+    _share_out(list(found.values()))
     alike = Counter(names.fold(row.label) for row in found.values())
     for row in found.values():
         row.label += f" · {row.whose}" if alike[names.fold(row.label)] > 1 else ""
@@ -334,6 +339,16 @@ def _add_fees(
         if fee["identity"] not in found:
             found[fee["identity"]] = _row(grouping, fee)
         found[fee["identity"]].add(NO_CALLS | fee)
+
+
+def _share_out(found: list[Row]) -> None:
+    """The rows' `amounts`. What gets no coin but was not free stays exact, and reads as less than one."""
+    for currency in sorted({one for row in found for one in row.costs}):
+        paid = [row for row in found if currency in row.costs]
+        exact = [row.costs[currency] for row in paid]
+        shares = split_amount(sum(exact, Decimal()), currency, [Fraction(cost) for cost in exact])
+        for row, share in zip(paid, shares, strict=True):
+            row.amounts[currency] = share or row.costs[currency]
 
 
 def costs(*tables: Any) -> dict[str, Decimal]:

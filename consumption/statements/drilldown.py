@@ -23,8 +23,8 @@ from consumption.models import (
     UsageHour,
 )
 from consumption.plans import pricing
-from consumption.statements.shared_costs import split_amount
 from consumption.statements.statement import Line
+from marketplace.core.money import split_amount
 
 MOST_CALLS = 100  # shown of one hour
 HOUR = timedelta(hours=1)

@@ -1,9 +1,7 @@
-"""Shares of one amount that add up to it: by the largest remainder; and the lines of the platform's shared costs of a month."""
+"""The lines of the platform's shared costs of a month."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 from django.db import connection
@@ -12,7 +10,7 @@ from django.db.models import Q
 from consumption.metering.quota import next_period
 from consumption.models import SharedCost
 from consumption.statements import lines as statement_lines
-from marketplace.core.money import digits, from_micros
+from marketplace.core.money import from_micros, split_amount
 
 
 @dataclass(frozen=True)
@@ -25,30 +23,6 @@ class Weight:
     cost_centre: str
     calls: int
     subscriptions: int
-
-
-def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
-    """`total` whole coins in proportion to the weights; what rounding down leaves goes to the largest remainders, first come first.
-
-    Shares add up to `total`. Without any weight all are equal. https://en.wikipedia.org/wiki/Quota_method (Hamilton's).
-    """
-    weighed = [Fraction(weight) for weight in weights]
-    if not any(weighed):
-        weighed = [Fraction(1)] * len(weighed)
-    whole = sum(weighed)
-    exact = [total * weight / whole for weight in weighed]
-    shares = [share.numerator // share.denominator for share in exact]
-    order = sorted(range(len(exact)), key=lambda place: (shares[place] - exact[place], place))
-    for place in order[: total - sum(shares)]:
-        shares[place] += 1
-    return shares
-
-
-def split_amount(total: Decimal, currency: str, weights: Sequence[int | Fraction]) -> list[Decimal]:
-    """The same for an amount, in the currency's smallest coins; what is less than a coin is rounded half to even first."""
-    places = digits(currency)
-    coins = int(total.scaleb(places).to_integral_value(ROUND_HALF_EVEN))
-    return [Decimal(share).scaleb(-places) for share in split(coins, weights)]
 
 
 def in_month(month: date) -> list[SharedCost]:

@@ -1,23 +1,35 @@
-"""The subscriptions of a person's teams as home and My access show them: those with a deadline first, then by name."""
+"""The subscriptions of a person's teams as home and My access show them: those with a deadline first, then by name.
+
+What a month cost is what its statement says of the subscription so far: each line rounded once (docs/statements.md).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import F, Sum
+from django.db.models import F, IntegerField, QuerySet, Sum, Value
 from django.utils import timezone
 
 from consumption.deadlines import Deadline
 from consumption.metering import measures
 from consumption.metering.quota import period_start
-from consumption.models import Subscription, UsageDay
+from consumption.models import FeeDay, Subscription, UsageDay
+from marketplace.core.money import rounded
 
+LINE = (
+    "business_unit_id",
+    "team_id",
+    "subscription_id",
+    "version_id",
+    "terms_id",
+)  # consumption.statements.lines.IDENTITY
 SHOWN = 8  # on home, of those that nothing threatens
 
 
 @dataclass
 class Month:
-    """The running month (UTC): billed calls, calls, those that were answered, costs by currency (exact)."""
+    """The running month (UTC): billed calls, calls, those that were answered, costs by currency as they are charged."""
 
     used: int = 0
     calls: int = 0
@@ -82,7 +94,7 @@ def held(subscriptions: Sequence[Subscription], deadlines: Sequence[Deadline]) -
 
 
 def total(rows: Sequence[Holding]) -> dict[str, Decimal]:
-    """Costs of all of them by currency, exact."""
+    """Costs of all of them by currency."""
     costs: dict[str, Decimal] = {}
     for row in rows:
         for currency, amount in row.month.costs.items():
@@ -96,20 +108,35 @@ def _order(row: Holding) -> tuple[bool, float, str, str]:
 
 
 def _months(subscriptions: Sequence[Subscription]) -> dict[int, Month]:
-    days = UsageDay.objects.filter(
-        subscription__in=[one.pk for one in subscriptions], day__gte=period_start(timezone.now())
-    )
-    sums = (
-        days.values("subscription_id", currency=F("terms__plan__currency"))
-        .annotate(used=Sum("units"), all=Sum("calls"), answered=Sum("ok"), paid=Sum("cost"))
-        .order_by()
-    )
     months: dict[int, Month] = {}
-    for row in sums:
+    for row in _lines(subscriptions):
         month = months.setdefault(row["subscription_id"], Month())
         month.used += row["used"]
         month.calls += row["all"]
         month.answered += row["answered"]
         if row["paid"]:
-            month.costs[row["currency"]] = row["paid"]
+            sofar = month.costs.get(row["currency"], Decimal())
+            month.costs[row["currency"]] = sofar + rounded(row["paid"], row["currency"])
     return months
+
+
+def _lines(subscriptions: Sequence[Subscription]) -> QuerySet[Any, dict[str, Any]]:
+    """Calls and fees of the running month, a row for each line of its statement."""
+    of_month = {
+        "subscription__in": [one.pk for one in subscriptions],
+        "day__gte": period_start(timezone.now()),
+    }
+    none = Value(0, IntegerField())
+    calls = _by_line(UsageDay.objects.filter(**of_month)).annotate(
+        used=Sum("units"), all=Sum("calls"), answered=Sum("ok"), paid=Sum("cost")
+    )
+    fees = _by_line(FeeDay.objects.filter(**of_month)).annotate(
+        used=none, all=none, answered=none, paid=Sum("cost")
+    )
+    return calls.union(fees, all=True)
+
+
+def _by_line(days: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
+    """By what tells the lines of a subscription apart in a statement."""
+    currency = F("terms__plan__currency")
+    return days.order_by().values(*LINE, currency=currency)

@@ -2,9 +2,13 @@
 
 An amount is shown with its currency's digits; one that is smaller than the smallest coin says so. A price for one unit may
 have more digits than a coin: it is shown whole. Exports and the API carry exact amounts as decimal text.
+
+What a page shows adds up: its sum is one of rounded lines, or its parts are shares of the rounded sum (docs/money.md).
 """
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
 
 MICROS = 1_000_000
 # Digits after the point where they are not two: ISO 4217, list one.
@@ -33,14 +37,43 @@ def digits(currency: str) -> int:
     return _DIGITS_OF.get(currency, 2)
 
 
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """What is charged for an exact amount: half to even, in the currency's digits."""
+    return amount.quantize(Decimal(1).scaleb(-digits(currency)), ROUND_HALF_EVEN)
+
+
+def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
+    """`total` whole coins in proportion to the weights; what rounding down leaves goes to the largest remainders, first come first.
+
+    Shares add up to `total`. Without any weight all are equal. https://en.wikipedia.org/wiki/Quota_method (Hamilton's).
+    """
+    weighed = [Fraction(weight) for weight in weights]
+    if not any(weighed):
+        weighed = [Fraction(1)] * len(weighed)
+    whole = sum(weighed)
+    exact = [total * weight / whole for weight in weighed]
+    shares = [share.numerator // share.denominator for share in exact]
+    order = sorted(range(len(exact)), key=lambda place: (shares[place] - exact[place], place))
+    for place in order[: total - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
+def split_amount(total: Decimal, currency: str, weights: Sequence[int | Fraction]) -> list[Decimal]:
+    """The same for an amount, in the currency's smallest coins; what is less than a coin is rounded half to even first."""
+    places = digits(currency)
+    coins = int(total.scaleb(places).to_integral_value(ROUND_HALF_EVEN))
+    return [Decimal(share).scaleb(-places) for share in split(coins, weights)]
+
+
 def show_amount(amount: Decimal, currency: str) -> str:
     """For people: 10.900061 → "10.90 USD"; 0.0004 → "< 0.01 USD"; 1234.5 → "1,234 JPY" (half even)."""
     places = digits(currency)
     coin = Decimal(1).scaleb(-places)
-    rounded = amount.quantize(coin, ROUND_HALF_EVEN)
-    if amount and not rounded:
+    shown = rounded(amount, currency)
+    if amount and not shown:
         return f"{'<' if amount > 0 else '>'} {coin if amount > 0 else -coin:f}\u00a0{currency}"
-    return f"{rounded:,.{places}f}\u00a0{currency}"
+    return f"{shown:,.{places}f}\u00a0{currency}"
 
 
 def show_price(amount: Decimal, currency: str) -> str:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from consumption import actions
 from consumption.metering import fees, rollups, shipping, usage
+from consumption.metering.quota import period_start
 from consumption.models import (
     ChargedDay,
     FeeDay,
@@ -27,6 +28,10 @@ from consumption.models import (
     UsageHour,
 )
 from consumption.plans import terms
+from consumption.statements.statement import Statement
+from consumption.subscribing import holdings
+from marketplace.accounts.models import Team
+from marketplace.core import money
 from tests import factories
 from tests.consumption.counting import count_all
 from tests.consumption.test_prices import PLANS, reference_call
@@ -143,6 +148,23 @@ def counted():
     return {tuple(key): Fraction(cost) for *key, cost in rows}
 
 
+def assert_pages_add_up():
+    """Home and My access say of each subscription what the statement says; on the usage page the rows add up to the total."""
+    charged = defaultdict(Decimal)
+    for line in Statement(None, period_start(timezone.now())).lines():
+        if line.about is None and line.cost:
+            charged[line.subscription] += line.amount
+    rows = holdings.holdings(list(Subscription.objects.for_list()), [])
+    shown = {row.subscription.pk: row.month.costs["USD"] for row in rows if row.month.costs}
+    assert shown == charged
+    assert sum(shown.values()) == holdings.total(rows).get("USD", 0)
+    scope, window = usage.of_teams(Team.objects.all()), usage.window("30d")
+    total = money.rounded(usage.summary(scope, window).costs.get("USD", Decimal()), "USD")
+    for what in ("model", "application", "version"):
+        amounts = [row.amounts["USD"] for row in usage.by(scope, window, what) if row.amounts]
+        assert sum(money.rounded(amount, "USD") for amount in amounts) == total, what
+
+
 @pytest.mark.parametrize("examples", [6, pytest.param(300, marks=pytest.mark.slow)])
 def test_every_row_costs_its_calls_at_the_prices_then_in_force(examples):
     with connection.cursor() as cursor:
@@ -163,6 +185,7 @@ def test_every_row_costs_its_calls_at_the_prices_then_in_force(examples):
             by_day = UsageDay.objects.values_list("cost", flat=True)
             assert Fraction(sum(by_day, Decimal())) == sum(months.expected().values())
             assert count_all().wrong == [], "events, hours and days agree to the last billionth"
+            assert_pages_add_up()
             rollups.mark_all_stale()
             months.roll_up()
             assert counted() == months.expected(), "recomputed, they are the same"

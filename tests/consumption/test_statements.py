@@ -27,10 +27,11 @@ from consumption.models import (
     SharedCost,
     UsageDay,
 )
-from consumption.statements import actions, closing, shared_costs, statement
+from consumption.statements import actions, closing, statement
 from consumption.statements.statement import Statement
 from marketplace.accounts.models import Membership
 from marketplace.audit.models import AuditEvent
+from marketplace.core import money
 from marketplace.core.errors import Invalid, NotAllowed, RuleError
 from marketplace.core.money import _DIGITS_OF, digits
 from tests import factories
@@ -344,7 +345,7 @@ def test_a_shared_cost_is_split_to_the_last_coin_on_every_page(months, method):
 
 
 def test_the_largest_remainder_of_the_specification():
-    assert shared_costs.split_amount(Decimal(10_000), "USD", [7, 11, 13]) == [
+    assert money.split_amount(Decimal(10_000), "USD", [7, 11, 13]) == [
         Decimal("2258.06"),
         Decimal("3548.39"),
         Decimal("4193.55"),
@@ -353,7 +354,7 @@ def test_the_largest_remainder_of_the_specification():
 
 @given(total=st.integers(-(10**9), 10**9), weights=st.lists(st.integers(0, 10**6), min_size=1))
 def test_shares_add_up_and_are_never_off_by_a_coin(total, weights):
-    shares = shared_costs.split(total, weights)
+    shares = money.split(total, weights)
     assert sum(shares) == total
     whole = sum(weights)
     for share, weight in zip(shares, weights, strict=True):
