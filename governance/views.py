@@ -73,7 +73,7 @@ from governance.permissions import (
 from marketplace.core.forms import show, submitted
 from marketplace.core.guard import require
 from marketplace.core.links import Link, Tab
-from marketplace.core.query import chosen
+from marketplace.core.query import chosen, first_of_few
 
 PAGE_SIZE = 30
 SIMILAR = 3
@@ -144,10 +144,13 @@ def queue(request):
         "renewals": [] if kind else renewals.waiting_for(request.user)[:PAGE_SIZE],
         "conditions": []
         if kind
-        else Condition.objects.visible_to(request.user)
-        .to_confirm(request.user)
-        .for_page()[:PAGE_SIZE],
-        "waivers": [] if kind else Waiver.objects.to_decide(request.user).for_page()[:PAGE_SIZE],
+        else first_of_few(
+            Condition.objects.visible_to(request.user).to_confirm(request.user).for_page(),
+            PAGE_SIZE,
+        ),
+        "waivers": []
+        if kind
+        else first_of_few(Waiver.objects.to_decide(request.user).for_page(), PAGE_SIZE),
         "others": [] if kind else queue_items.waiting_for(request.user, PAGE_SIZE),
     }
     return render(request, "governance/queue.html", context)

@@ -22,6 +22,7 @@ from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
+from marketplace.core.query import first_of_few
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
 
@@ -87,7 +88,7 @@ def announced_to(subscriptions):
         .order_by("effective_from")
     )
     by_subscription = {subscription.pk: [] for subscription in subscriptions}
-    for change in announced:
+    for change in first_of_few(announced):
         announcement = Announcement(change, KINDS[change.kind].differences(change))
         for subscription in open_ones:
             if KINDS[change.kind].concerns(change, subscription):

@@ -20,6 +20,7 @@ from consumption.subscribing.answering import WAITS_AT_MOST
 from governance.matrix import FINAL_ROLES
 from governance.models import Condition, Review
 from marketplace.accounts.models import User
+from marketplace.core.query import first_of_few
 
 MOST = 50  # of each kind: whoever has more to decide finds the rest on the queue's page
 
@@ -49,7 +50,7 @@ def requests_for(user: User, teams: Sequence[int]) -> QuerySet[Subscription]:
 
 
 def _requests(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
-    for subscription in requests_for(user, teams)[:MOST]:
+    for subscription in first_of_few(requests_for(user, teams), MOST):
         application = subscription.application
         url = reverse("consumption:decide", args=[subscription.pk])
         yield Deadline(
@@ -73,7 +74,7 @@ def _plans(user: User, teams: Sequence[int]) -> Iterator[Deadline]:
         .exclude(asked_by=user)
         .exclude(own)
     )
-    for move in waiting.for_list().order_by("asked_at")[:MOST]:
+    for move in first_of_few(waiting.for_list().order_by("asked_at"), MOST):
         application = move.subscription.application
         url = reverse("consumption:decide_move", args=[move.pk])
         yield Deadline(
@@ -95,7 +96,7 @@ def _updates(teams: Sequence[int]) -> Iterator[Deadline]:
         agreed_at=None,
         subscription__application__team__in=teams,
     ).select_related("rollout__version__model", "subscription__application", "from_version")
-    for member in waiting.order_by("rollout__starts_at")[:MOST]:
+    for member in first_of_few(waiting.order_by("rollout__starts_at"), MOST):
         rollout = member.rollout
         url = rollout.get_absolute_url()
         yield Deadline(
@@ -119,7 +120,7 @@ def _uses(user: User, teams: Sequence[int], roles: set[str]) -> Iterator[Deadlin
         .exclude(subscription__application__team__in=teams)
         .exclude(subscription__model__owner_team__in=teams)
     )
-    for review in waiting.for_list().order_by("opened_at")[:MOST]:
+    for review in first_of_few(waiting.for_list().order_by("opened_at"), MOST):
         url = review.get_absolute_url()
         yield Deadline(
             Kind.USE,
@@ -147,7 +148,8 @@ def _proposals(user: User, teams: Sequence[int], *, is_curator: bool) -> Iterato
             distinct=True,
         )
         waiting, confirms = waiting.annotate(others=others), confirms | Q(others=0)
-    for change in waiting.filter(confirms).for_list().order_by("proposed_at")[:MOST]:
+    proposed = waiting.filter(confirms).for_list().order_by("proposed_at")
+    for change in first_of_few(proposed, MOST):
         yield Deadline(
             Kind.PROPOSAL,
             change.proposed_at + WAITS_AT_MOST,

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from consumption.deadlines import Deadline, Kind, register
 from marketplace.accounts.models import User
+from marketplace.core.query import first_of_few
 from marketplace.insights.curation import kinds
 from marketplace.insights.models import CurationItem, QualityReview
 
@@ -20,7 +21,7 @@ def findings(user: User) -> Iterator[Deadline]:
     asked = CurationItem.objects.open().filter(asked_at__isnull=False, answer="")
     own = asked.filter(model__owner_team__in=user.teams()).for_list()
     today = timezone.localdate()
-    for item in own[:MOST]:
+    for item in first_of_few(own, MOST):
         url = reverse("insights:finding", args=[item.pk])
         yield Deadline(
             Kind.FINDING,

@@ -16,6 +16,7 @@ from consumption.statements import actions as statements
 from consumption.statements import closing
 from consumption.statements.statement import Statement
 from marketplace.accounts.models import Membership, User
+from marketplace.core.query import first_of_few
 from marketplace.insights.ledger import quarters, signing
 from marketplace.insights.ledger.permissions import (
     can_confirm_claim,
@@ -41,7 +42,7 @@ def for_finance(user: User) -> Iterator[Deadline]:
     yield from _budgets()
     yield from _quarter()
     waiting = ValueClaim.objects.for_list().filter(state=ValueClaim.State.OWNER_CONFIRMED)
-    for claim in waiting.order_by("owner_confirmed_at")[:MOST]:
+    for claim in first_of_few(waiting.order_by("owner_confirmed_at"), MOST):
         if can_validate_claim(user, claim):
             yield _claim(claim, claim.owner_confirmed_at or claim.claimed_at, "Validate")
 
@@ -59,13 +60,14 @@ def for_leads(user: User) -> Iterator[Deadline]:
         return
     signed = SignedQuarter.objects.values("quarter")
     lines = ReuseEvent.objects.standing().filter(business_unit__in=units, confirmed_by=None)
-    for line in lines.exclude(quarter__in=signed).for_page().order_by("quarter", "pk")[:MOST]:
+    unsigned = lines.exclude(quarter__in=signed).for_page().order_by("quarter", "pk")
+    for line in first_of_few(unsigned, MOST):
         if can_confirm_line(user, line):
             yield _line(line)
     claims = ValueClaim.objects.for_list().filter(
         business_unit__in=units, state=ValueClaim.State.DRAFT
     )
-    for claim in claims.order_by("claimed_at")[:MOST]:
+    for claim in first_of_few(claims.order_by("claimed_at"), MOST):
         if can_confirm_claim(user, claim):
             yield _claim(claim, claim.claimed_at, "Confirm")
 
