@@ -211,6 +211,7 @@ def test_with_postgres_ill_every_door_answers_in_time(running, visit, injected_f
 REDIS = [pytest.param(mode, marks=[] if mode == "hang" else pytest.mark.slow) for mode in FAULTS]
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F1", "F2")
 @pytest.mark.parametrize("mode", REDIS)
 def test_with_redis_ill_the_portal_works(running, visit, injected_faults, mode):

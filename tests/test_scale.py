@@ -194,6 +194,7 @@ def test_figures_are_written_for_models_that_were_called_and_for_no_other():
         assert model.calls_30d == before
 
 
+@pytest.mark.slow
 def test_a_roll_up_reads_what_was_called_and_not_all_that_could_be():
     """Price periods were built for every subscription, and every version was read, each time."""
     works = []

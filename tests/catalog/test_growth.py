@@ -146,6 +146,7 @@ def test_looking_for_models_alike_touches_a_bounded_number(entry, monkeypatch):
     assert seen[1] <= seen[0] * 1.5 + LITTLE
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_index_reads_only_what_was_written_since(monkeypatch):
     entry = factories.published_version(factories.model(name="Income verification")).model
@@ -219,6 +220,7 @@ def test_who_may_not_see_a_neighbour_does_not():
     assert shown_to(factories.maya(), first) == []
 
 
+@pytest.mark.slow
 def test_hidden_neighbours_do_not_take_the_places_of_open_ones(monkeypatch):
     monkeypatch.setattr(neighbours, "KEPT", 2)
     first = alike("Income check")

@@ -62,6 +62,7 @@ def joined(parts, joint):
     return joint.join(parts) if joint else "".join(part.capitalize() for part in parts)
 
 
+@pytest.mark.slow
 @given(made=NAMES, data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_word_of_a_name_finds_it(model, made, data):

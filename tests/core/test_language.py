@@ -1,6 +1,7 @@
 """The project speaks its field's language: words that were retired do not come back. The test names their replacement."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,12 @@ ALLOWED = {
 }
 
 
+@cache
 def texts():
+    return list(_texts())
+
+
+def _texts():
     for place in PLACES.split():
         path = ROOT / place
         for file in [path] if path.is_file() else sorted(path.rglob("*")):

@@ -110,6 +110,7 @@ def test_a_portal_request_names_its_record_its_answer_and_its_error_page(client)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_background_work_has_the_id_of_the_request_that_caused_it(worker, monkeypatch):
     """Sent by the portal's own enqueue, run by a real worker: the worker's lines name the request."""

@@ -103,6 +103,7 @@ def test_the_biased_one_is_rejected_with_the_measured_figures():
     assert decision.at < timezone.now() - timedelta(days=30)
 
 
+@pytest.mark.slow
 def test_its_fair_sibling_is_measured_on_the_same_rows_and_approved():
     biased, fair = built("credit-line-preapproval"), built("credit-line-preapproval", 1)
     assert fair.state == ModelVersion.State.APPROVED
@@ -117,6 +118,7 @@ def test_its_fair_sibling_is_measured_on_the_same_rows_and_approved():
     assert auc(fair) > auc(biased)
 
 
+@pytest.mark.slow
 def test_its_approval_has_a_condition_with_a_day():
     fair = built("credit-line-preapproval", 1)
     condition = Condition.objects.get(version=fair)
@@ -124,6 +126,7 @@ def test_its_approval_has_a_condition_with_a_day():
     assert 20 < (condition.due_on - timezone.localdate()).days < 40
 
 
+@pytest.mark.slow
 def test_a_waiver_near_its_end_opens_a_check_that_really_failed():
     version = built("retail-customer-churn")
     waiver = Waiver.objects.get(version=version)
@@ -187,6 +190,7 @@ def test_building_a_version_twice_changes_nothing():
     assert AuditEvent.objects.count() == events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slug", "bump"),
     [

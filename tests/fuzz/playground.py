@@ -12,7 +12,6 @@ import time
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,9 +20,9 @@ from django.db import connection, transaction
 from django.template.base import Template
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
-from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
+from marketplace.api import document
 from marketplace.core.requests import PortalRequest
 from tests import factories
 from tests.endpoint_permissions import API, BODIES, PAGES, PEOPLE
@@ -82,7 +81,7 @@ class Playground(EndpointFixtures):
             self.clients[name].force_login(self.people[name])
         for client in self.clients.values():
             client.raise_request_exception = False
-        self.schema = schema()
+        self.schema = document()
         self.contracts = {}  # {(method, path): validator of the document that it takes}
         self.operations = [*self._doors(only), *self._others(only)]
         self.looks = [
@@ -240,11 +239,6 @@ class Playground(EndpointFixtures):
         page = self.clients[person].get(request.path, dict(question) | {"page_size": 1})
         following = page.json()["next"] if page.status_code == 200 else None
         return parse_qs(urlsplit(following).query)["cursor"][0] if following else ""
-
-
-@cache
-def schema():
-    return SchemaGenerator().get_schema(request=None, public=True)
 
 
 def _questions(parameters):

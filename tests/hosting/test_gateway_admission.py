@@ -129,6 +129,7 @@ def in_flight_by_worker(gateway, version):
     ]
 
 
+@pytest.mark.slow
 def test_three_workers_together_never_pass_the_plans_calls_at_once(stage, trio):
     version = stage.version()
     _, key = subscriber(version, concurrency=4)
@@ -269,6 +270,7 @@ def guesses(gateway, path, told, count):
     ]
 
 
+@pytest.mark.slow
 def test_who_is_not_trusted_cannot_escape_by_naming_other_addresses(stage, version, tmp_path):
     with stage.new_gateway(tmp_path, failures_per_minute=20) as gateway:
         found = guesses(gateway, infer_path(version), lambda number: f"203.0.113.{number}", 25)

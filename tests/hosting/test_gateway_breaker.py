@@ -61,6 +61,7 @@ def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(
     heals(gateway, version, key)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F11")
 def test_an_upstream_that_refuses_connections_is_not_asked_for_a_while(
     gateway, stage, injected_faults
@@ -157,6 +158,7 @@ def test_it_does_not_open_while_a_sleeping_version_wakes(gateway, stage):
     assert gateway.infer(infer_path(version), key)[0] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F11")
 def test_a_hundred_hung_calls_of_one_model_touch_no_other_and_leave_nothing_behind(
     gateway, stage, injected_faults

@@ -24,6 +24,7 @@ from hosting.gateway.records import CALLS_PER_PASS, SubscriptionLimits
 from marketplace.core.problem_types import BY_SLUG
 from tests.gateway import QUICK, Gateway, Load, infer_path, subscriber, until
 from tests.stack import on_database
+from tests.tiers import only
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 LAG_S = GatewayConfig().busy_lag_s
@@ -81,6 +82,7 @@ def burn():
         pass
 
 
+@pytest.mark.slow
 def test_only_the_process_own_work_counts_not_what_others_take_from_the_machine():
     assert blocked(burn).should_shed(False)
     assert not blocked(lambda: time.sleep(0.3)).should_shed(True)
@@ -136,7 +138,7 @@ class Worker:
 
 
 @pytest.mark.fault("F21")
-@pytest.mark.parametrize("clients", [50, 500, 1000, GatewayConfig().connections])
+@pytest.mark.parametrize("clients", only((50, 500, 1000, GatewayConfig().connections), 500))
 def test_a_tenfold_burst_and_more_leaves_four_fifths_of_the_capacity(clients):
     worker = Worker()
     capacity = worker.run(50, 5)
@@ -205,6 +207,7 @@ def test_too_many_connections_are_the_callers_own_doing_as_long_as_they_are_one_
     ]
 
 
+@pytest.mark.slow
 def test_who_opens_too_many_connections_reads_so(stage, tmp_path):
     """Two hundred at once used to read "try again": that something of the gateway was away."""
     gateway = stage.new_gateway(tmp_path, connections_per_address=4)

@@ -96,6 +96,7 @@ def test_a_good_one_reaches_everybody_and_no_call_fails(stage, spreading):
     assert set(seen) == {(200, "1.1.0")}, "the first one never goes back on the way"
 
 
+@pytest.mark.slow
 def test_nobody_is_left_without_an_answer_when_the_version_before_is_stopped(stage, spreading):
     """Nobody has the new version yet; the old one is suspended by governance's own verb."""
     rollout, keys, path = spreading

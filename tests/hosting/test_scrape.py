@@ -124,6 +124,7 @@ class TestARealGateway:
         )
         stage.stub.behave = answer_ok
 
+    @pytest.mark.slow
     def test_every_line_is_json_when_a_log_store_reads_them(self, stage, tmp_path, monkeypatch):
         monkeypatch.setenv("LOG_FORMAT", "json")
         version = stage.version()

@@ -209,6 +209,7 @@ def test_what_is_too_large_or_no_message_is_refused_and_nothing_hangs(portal):
     assert post(portal, secret)[0] == 200
 
 
+@pytest.mark.slow
 def test_the_portal_starts_without_the_sdk():
     """The SDK takes seconds and memory: pages do not pay for it."""
     code = "import marketplace.asgi, marketplace.urls, sys; sys.exit('mcp' in sys.modules)"

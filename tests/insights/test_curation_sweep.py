@@ -306,6 +306,7 @@ def test_a_service_level_missed_in_three_complete_months():
     assert one("service").state == "gone"
 
 
+@pytest.mark.slow
 def test_the_statements_do_not_grow_with_models():
     published()
     with CaptureQueriesContext(connection) as few:

@@ -11,6 +11,7 @@ from marketplace.insights.metrics.scope import SIGHTS, Scope
 from marketplace.insights.quarters import Quarter
 from tests.insights.histories import NOW, Company
 from tests.insights.metric_queries import QUERIES, query
+from tests.tiers import only
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ def test_every_metric_has_a_query_of_its_own():
     assert QUERIES.keys() == BY_NAME.keys()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", only(range(6), 0))
 def test_figures_are_what_other_sql_says(seed):
     Company(seed)
     for scope in scopes():
@@ -57,7 +58,7 @@ def test_figures_are_what_other_sql_says(seed):
             assert counted == recomputed(metric, scope), (metric.name, scope)
 
 
-@pytest.mark.parametrize("seed", range(6, 9))
+@pytest.mark.parametrize("seed", only(range(6, 9), 6))
 def test_parts_add_up(seed):
     Company(seed)
     for scope in scopes():

@@ -14,6 +14,7 @@ from marketplace.audit.models import AuditEvent
 from publishing import actions, behaviour, evaluation, execution_gates
 from tests import factories, tried_once
 from tests.api.calls import Api
+from tests.tiers import only
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,7 @@ def test_a_patch_answers_made_up_rows_alike(in_use, hosted):
     assert other.state == "changes_requested"
 
 
+@pytest.mark.slow
 def test_no_limit_is_applied_to_made_up_rows(in_use, hosted):
     minor = hosted(scaled(1.1), "1.1.0")
     assert (result(minor).verdict, result(minor).severity) == ("inconclusive", "info")
@@ -131,7 +133,7 @@ def test_it_is_compared_again_when_the_checks_run_again(in_use, hosted):
     assert result(minor).pk > before
 
 
-@pytest.mark.parametrize("by_api", [False, True])
+@pytest.mark.parametrize("by_api", only((False, True), True))
 def test_an_evaluator_records_that_it_is_a_correction(in_use, hosted, by_api):
     factories.benchmark(rows(), capability=in_use.model.capability, groups=["region"])
     minor = hosted(scaled(1.1), "1.1.0")

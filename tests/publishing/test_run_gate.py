@@ -211,6 +211,7 @@ def run(content, types, example=None, memory_mb=512):
     )
 
 
+@pytest.mark.slow
 def test_the_child_ends_what_takes_for_ever_or_too_much(monkeypatch):
     monkeypatch.setattr(limits, "RUN_SECONDS", 4)
     found = run(
