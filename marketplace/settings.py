@@ -239,6 +239,8 @@ EVALUATION_MAX_BYTES = int(os.environ.get("EVALUATION_MAX_BYTES", 50 * 1024**2))
 EVALUATION_TEAM_BYTES = int(os.environ.get("EVALUATION_TEAM_BYTES", 1024**3))
 UPLOADS_PER_PERSON = int(os.environ.get("UPLOADS_PER_PERSON", "3"))
 UPLOADS_PER_TEAM = int(os.environ.get("UPLOADS_PER_TEAM", "6"))
+# New findings that one night proposes (docs/curation.md, "The sweep").
+CURATION_NEW_A_NIGHT = int(os.environ.get("CURATION_NEW_A_NIGHT", "100"))
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]

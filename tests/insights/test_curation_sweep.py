@@ -109,6 +109,23 @@ def test_drafts_and_models_on_their_way_out_are_left_alone():
     assert swept().found == 0
 
 
+def test_a_night_proposes_the_worst_and_the_rest_waits(settings, client):
+    settings.CURATION_NEW_A_NIGHT = 2
+    left = published(5)
+    published(150, name="Lately idle")
+    published(400, name="Long idle")
+    Membership.objects.filter(user=left.model.owner).update(left_at=NOW - timedelta(days=3))
+    first, again = swept(), swept()
+    assert (first.found, again.found) == (2, 0) and again.waiting == first.waiting > 0
+    assert set(CurationItem.objects.values_list("kind", flat=True)) == {"owner"}
+    client.force_login(factories.rita())
+    assert f"{first.waiting} more wait for a next night" in client.get("/curation/").text
+    for night in range(1, 9):
+        run = swept(night)
+    assert run.waiting == 0 and items("stale").get().is_open
+    assert [item.model.name for item in items("unused")][0] == "Long idle"
+
+
 # ── Who has it ────────────────────────────────────────────────────────────
 
 

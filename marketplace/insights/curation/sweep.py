@@ -1,14 +1,15 @@
 """The nightly sweep: what is so becomes an item, what is no longer so ends (docs/curation.md, "The sweep").
 
 Each kind is searched for in a few queries for any number of models, and only what changed is written, in batches. A second run
-at the same time finds nothing to do.
+at the same time finds nothing to do. A night proposes so many new items as managers can read, the worst first.
 """
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from marketplace.accounts.models import Membership, User
 from marketplace.insights.curation import health, telling
 from marketplace.insights.curation.fact import Fact
 from marketplace.insights.curation.kinds import DECLARED, Declared
-from marketplace.insights.models import CurationItem, CurationRun
+from marketplace.insights.models import CurationItem, CurationRun, FindingKind
 
 log = logging.getLogger(__name__)
 BATCH = 1_000  # rows of one statement
@@ -24,6 +25,7 @@ FACTS = ["step", "since", "evidence", "due_on"]
 REOPENED = [*FACTS, "state", "closed_at", "look_again_on", "asked_at", "asked_by", "told_step"]
 ANSWER = ["answer", "answer_reason", "answered_by", "answered_at", "promised_on"]
 State = CurationItem.State
+ORDER = {kind: place for place, kind in enumerate(DECLARED)}
 
 
 @dataclass
@@ -53,12 +55,15 @@ def sweep(now: datetime | None = None) -> CurationRun:
 def _find(run: CurationRun, now: datetime) -> None:
     today = now.astimezone(UTC).date()
     health.write(today)
+    candidates: list[CurationItem] = []
     for declared in DECLARED.values():
         with transaction.atomic():  # short: whoever decides about an item waits for it
             changes = _changes(declared, now, today)
             _write(changes)
-        run.found += len(changes.new) + len(changes.again)
+        candidates += changes.new
+        run.found += len(changes.again)
         run.closed += sum(item.closed_at == now for item in changes.gone)
+    _propose(run, candidates, today)
     hand_out()
     telling.tell_publishers(today)
     telling.tell_curators(run)
@@ -125,10 +130,28 @@ def _again(declared: Declared, item: CurationItem, fact: Fact, today: date) -> C
 
 def _write(changes: Changes) -> None:
     rows = CurationItem.objects
-    rows.bulk_create(changes.new, batch_size=BATCH)
     rows.bulk_update(changes.changed, FACTS, batch_size=BATCH)
     rows.bulk_update(changes.again, [*REOPENED, *ANSWER], batch_size=BATCH)
     rows.bulk_update(changes.gone, ["state", "closed_at", "look_again_on"], batch_size=BATCH)
+
+
+def _propose(run: CurationRun, candidates: list[CurationItem], today: date) -> None:
+    """Make items of the worst, as many as this night has room for; the run says how many wait for a next one."""
+    midnight = datetime.combine(today, time(), UTC)
+    tonight = CurationItem.objects.filter(
+        found_at__gte=midnight, found_at__lt=midnight + timedelta(days=1)
+    )
+    room = max(0, settings.CURATION_NEW_A_NIGHT - tonight.count())
+    new = sorted(candidates, key=_worst_first)[:room]
+    CurationItem.objects.bulk_create(new, batch_size=BATCH)
+    run.found += len(new)
+    run.waiting = len(candidates) - len(new)
+
+
+def _worst_first(item: CurationItem) -> tuple[bool, int, date]:
+    """What looks serious, then in the order of the kinds, then the oldest."""
+    kind = FindingKind(item.kind)
+    return item.step < DECLARED[kind].bad, ORDER[kind], item.since
 
 
 # ── Who looks at it ───────────────────────────────────────────────────────
@@ -149,6 +172,7 @@ def hand_out() -> int:
         CurationItem.objects.open()
         .select_for_update(of=("self",))
         .select_related("model")
+        .only("owner", "evidence", "model__owner_team")
         .order_by("due_on", "pk")
     )
     load = dict.fromkeys(sorted(curators), 0)

@@ -176,11 +176,12 @@ class CurationItem(Decided):
 
 
 class CurationRun(models.Model):
-    """One run of the nightly sweep. `problem` is empty when it ended well."""
+    """One run of the nightly sweep. `problem` is empty when it ended well; `waiting` findings had no room in its night."""
 
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
     found = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0, db_default=0)
     closed = models.PositiveIntegerField(default=0)
     problem = models.CharField(max_length=200, blank=True)
 
