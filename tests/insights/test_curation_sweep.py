@@ -263,6 +263,22 @@ def test_a_card_below_a_gate_that_was_raised():
     assert one("documentation").evidence["score"] < 50
 
 
+def test_a_card_is_read_again_only_when_something_about_it_changed():
+    version = published(5)
+    swept()
+    with CaptureQueriesContext(connection) as quiet:
+        swept()
+    reads = '"catalog_modelcard"."data",'
+    assert not [query for query in quiet if reads in query["sql"]]
+    score = version.model.health.card_score
+    ModelVersion.objects.filter(pk=version.pk).update(risk_tier="high")
+    with CaptureQueriesContext(connection) as graver:
+        swept()
+    version.model.health.refresh_from_db()
+    assert [query for query in graver if reads in query["sql"]]
+    assert version.model.health.card_score <= score and version.model.health.card_needed == 100
+
+
 def test_a_low_rating_of_five_teams():
     version = published(5)
     factories.rating(factories.subscription(version), stars=1)

@@ -1,21 +1,38 @@
 """The health score of a model, 0..100, in five parts with their facts (docs/curation.md, "Health").
 
 The nightly sweep writes it for every published model: a few queries for each batch of models, one row written where it changed.
+A card is read and judged again only where something changed from which its completeness follows.
 """
 
-from collections.abc import Iterator, Sequence
+import inspect
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, Prefetch, Q, Sum
+from django.db.models import (
+    Count,
+    F,
+    Func,
+    Max,
+    Min,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+)
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from catalog.models import Alias, ModelVersion, RegisteredModel
 from consumption.models import Discussion, UsageDay
-from governance import policies, tiering
-from governance.cards import Completeness
+from governance import cards, policies, tiering
 from governance.models import Evaluation, GateResult, TierAssessment
 from hosting.service_levels import ENOUGH_CALLS
 from marketplace.core.templatetags.formatting import quantity
@@ -38,13 +55,23 @@ SAID: dict[str, str] = {
 }
 
 
+@dataclass(frozen=True)
+class CardScore:
+    """How complete a card is, in percent, by the rules in force. key: a digest of all that this follows from."""
+
+    key: str
+    score: int
+    needed: int
+    ok: bool
+
+
 @dataclass
 class Known:
     """What is known of one model for its score."""
 
     model: RegisteredModel
     version: ModelVersion
-    card: Completeness
+    card: CardScore
     first_published: date
     published_at: datetime
     evaluated_on: date | None = None
@@ -82,7 +109,7 @@ def write(today: date) -> int:
 def _write_batch(ids: list[int], today: date) -> int:
     before = HealthScore.objects.in_bulk(ids)
     new, changed = [], []
-    for known in known_of(ids, today):
+    for known in known_of(ids, today, before):
         row = score_of(known, today)
         old = before.get(known.model.pk)
         if old is None:
@@ -94,7 +121,7 @@ def _write_batch(ids: list[int], today: date) -> int:
     return len(new) + len(changed)
 
 
-FIELDS = ["score", "parts", "card_score", "card_needed", "card_passes", "known_from"]
+FIELDS = ["score", "parts", "card_key", "card_score", "card_needed", "card_passes", "known_from"]
 
 
 def _facts(row: HealthScore) -> list[Any]:
@@ -109,6 +136,7 @@ def score_of(known: Known, today: date) -> HealthScore:
         model=known.model,
         score=sum(part.points for part in parts) if known_from <= today else None,
         parts=[part.as_json() for part in parts],
+        card_key=known.card.key,
         card_score=known.card.score,
         card_needed=known.card.needed,
         card_passes=known.card.ok,
@@ -226,23 +254,21 @@ def _number(value: Any) -> Decimal | None:
 # ── What is known ─────────────────────────────────────────────────────────
 
 
-def known_of(ids: Sequence[int], today: date) -> Iterator[Known]:
-    """What is known of these models, those without a stable version left out. As many queries for one as for many."""
-    rules = policies.in_force()
+def known_of(ids: Sequence[int], today: date, before: Mapping[int, HealthScore]) -> Iterator[Known]:
+    """What is known of these models, those without a stable version left out. As many queries for one as for many.
+
+    before: {model id: the row of the last run}.
+    """
     first = _first_publications(ids)
     evaluated = _evaluations(ids)
     verdicts, calls, waiting = _verdicts(ids), _calls(ids, today), _waiting(ids, today)
-    for version in _stable(ids):
-        assessments = version.assessments.all()
-        answers = assessments[0].answers if assessments else {}
+    versions = list(_stable(ids))
+    completeness = _completeness(versions, before)
+    for version in versions:
         yield Known(
             model=version.model,
             version=version,
-            card=rules.completeness(
-                policies.card_data(version, answers),
-                version.risk_tier or "low",
-                tiering.conditions(answers),
-            ),
+            card=completeness[version.pk],
             first_published=first[version.model_id],
             published_at=version.model.last_published_at or version.created_at,
             evaluated_on=evaluated.get(version.pk),
@@ -253,13 +279,75 @@ def known_of(ids: Sequence[int], today: date) -> Iterator[Known]:
         )
 
 
-def _stable(ids: Sequence[int]) -> Iterator[ModelVersion]:
+def _stable(ids: Sequence[int]) -> QuerySet[ModelVersion]:
+    """The stable versions, with the columns that a score asks about; of card and risk answers only what tells a change."""
     named = Alias.objects.filter(model__in=ids, name=Alias.STABLE).values("version")
-    versions = ModelVersion.objects.filter(pk__in=named, published_at__isnull=False)
-    joined = versions.select_related("model", "card").prefetch_related(
+    newest = TierAssessment.objects.filter(version=OuterRef("pk")).order_by("-at", "-id")
+    versions: QuerySet[ModelVersion] = ModelVersion.objects.filter(
+        pk__in=named, published_at__isnull=False
+    ).select_related("model")
+    return (
+        versions.annotate(
+            card_md5=Func(Cast("card__data", TextField()), function="md5"),
+            assessment=Subquery(newest.values("pk")[:1]),
+        )
+        .only("number", "sla", "risk_tier", "created_at", *(f"model__{name}" for name in OF_MODEL))
+        .order_by("model_id")
+    )
+
+
+OF_MODEL = (
+    "last_published_at",
+    "measured_availability",
+    "measured_p95_ms",
+    "rating_mean",
+    "rating_count",
+)
+
+
+def _completeness(
+    versions: Sequence[Any], before: Mapping[int, HealthScore]
+) -> dict[int, CardScore]:
+    """{version id: how complete its card is}; judged again only where the key is another one."""
+    rules = policies.in_force()
+    judges = _digest(rules.texts["card_schema"], repr(rules.fields), *CODE)
+    keys = {
+        version.pk: _digest(
+            judges, version.pk, version.risk_tier, version.card_md5, version.assessment
+        )
+        for version in versions
+    }
+    scores = {}
+    for version in versions:
+        old = before.get(version.model_id)
+        if old is not None and old.card_key == keys[version.pk]:
+            scores[version.pk] = CardScore(
+                old.card_key, old.card_score, old.card_needed, old.card_passes
+            )
+    for version in _with_cards(keys.keys() - scores.keys()):
+        assessments = version.assessments.all()
+        answers = assessments[0].answers if assessments else {}
+        card = rules.completeness(
+            policies.card_data(version, answers),
+            version.risk_tier or "low",
+            tiering.conditions(answers),
+        )
+        scores[version.pk] = CardScore(keys[version.pk], card.score, card.needed, card.ok)
+    return scores
+
+
+CODE = (inspect.getsource(cards), inspect.getsource(tiering))  # a release may judge differently
+
+
+def _digest(*parts: Any) -> str:
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _with_cards(versions: Collection[int]) -> QuerySet[ModelVersion]:
+    joined = ModelVersion.objects.filter(pk__in=versions).select_related("model", "card")
+    return joined.prefetch_related(
         Prefetch("assessments", TierAssessment.objects.order_by("-at", "-id"))
     )
-    yield from joined.order_by("model_id")
 
 
 def _first_publications(ids: Sequence[int]) -> dict[int, date]:

@@ -224,6 +224,13 @@ class HealthScore(models.Model):
     )
     score = models.PositiveSmallIntegerField(null=True)
     parts: "models.JSONField[Any, Any]" = models.JSONField(default=list)
+    card_key = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of what the card's score follows from",
+    )
     card_score = models.PositiveSmallIntegerField(help_text="Percent, by the rules in force")
     card_needed = models.PositiveSmallIntegerField()
     card_passes = models.BooleanField()
