@@ -22,7 +22,7 @@ SLUG_MAX = 100
 @transaction.atomic
 def create_collection(by: User, *, name: str, text: str) -> Collection:
     """Begin one, as a draft. Returns the Collection. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     if Collection.objects.count() >= MOST_COLLECTIONS:
         raise RuleError(f"There are {MOST_COLLECTIONS} collections.", remedy="Reuse an old one.")
     name = _free_name(name)
@@ -40,7 +40,7 @@ def edit_collection(
     by: User, collection: Collection, *, name: str, text: str, is_featured: bool
 ) -> Collection:
     """Change its words, and whether home shows it. Its address stays. Returns the Collection. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     collection = _locked(collection)
     name = _free_name(name, but=collection)
     require_fields(Collection, name=name, text=text)
@@ -63,7 +63,7 @@ def put_in(
     by: User, collection: Collection, model: RegisteredModel, note: str = ""
 ) -> CollectionEntry:
     """Put a published model in, or change why it is in. Not one of one's own team's. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     require(
         can_collect(by, model),
         f"{model} is your own team's: another marketplace manager puts it in.",
@@ -93,7 +93,7 @@ def put_in(
 @transaction.atomic
 def take_out(by: User, collection: Collection, model: RegisteredModel) -> Collection:
     """Take a model out. Returns the Collection. Raises NotAllowed, RuleError."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     collection = _locked(collection)
     gone, _ = collection.entries.filter(model=model).delete()
     if not gone:
@@ -105,7 +105,7 @@ def take_out(by: User, collection: Collection, model: RegisteredModel) -> Collec
 @transaction.atomic
 def publish_collection(by: User, collection: Collection) -> Collection:
     """Show it to everybody. Returns the Collection. Raises NotAllowed, RuleError, StaleState."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     if not collection.entries.exists():
         raise RuleError(f"{collection} has no model yet.", remedy="Put one in first.")
     transition(collection, Collection.State.PUBLISHED)
@@ -116,7 +116,7 @@ def publish_collection(by: User, collection: Collection) -> Collection:
 @transaction.atomic
 def withdraw_collection(by: User, collection: Collection) -> Collection:
     """Make it a draft again; home does not show it any more. Returns the Collection. Raises NotAllowed, StaleState."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     transition(collection, Collection.State.DRAFT, is_featured=False)
     record(by, "collection.withdraw", collection)
     return collection

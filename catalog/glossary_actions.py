@@ -18,7 +18,7 @@ WHO = "Marketplace managers keep the glossary."
 @transaction.atomic
 def explain_word(by: User, *, word: str, meaning: str) -> GlossaryEntry:
     """Say what a short word means, or say it anew. Returns the GlossaryEntry. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     words = words_of(word)
     if len(words) != 1 or len(words[0]) > GlossaryEntry.WORD_MAX:
         raise Invalid("A short word is one word, as CLV.", field="word")
@@ -36,6 +36,6 @@ def explain_word(by: User, *, word: str, meaning: str) -> GlossaryEntry:
 @transaction.atomic
 def take_out_word(by: User, entry: GlossaryEntry) -> None:
     """Search does not know it any more. Raises NotAllowed."""
-    require(can_curate(by), WHO)
+    require(can_curate(by), WHO, ask="the marketplace managers")
     record(by, "glossary.take_out", entry, meaning=entry.meaning)
     entry.delete()

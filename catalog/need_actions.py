@@ -60,7 +60,11 @@ def open_need(
     )
     keep(by, "need.open", need, team=team.slug)
     if search_record is not None:
-        require(can_decide_search_record(by, search_record), "It is another team's record.")
+        require(
+            can_decide_search_record(by, search_record),
+            "It is another team's record.",
+            ask=str(search_record.team),
+        )
         SearchRecord.objects.filter(pk=search_record.pk).update(demand=need)
     join_need(by, need, team=team, value_a_year=value_a_year)
     return need
@@ -76,7 +80,7 @@ def open_for_teams(
     capability: Capability | None = None,
 ) -> Need:
     """Say what several teams searched for in vain; the first one is named with it. They are told, and may join. Raises NotAllowed, Invalid."""
-    require(can_commission(by), CURATORS)
+    require(can_commission(by), CURATORS, ask="the marketplace managers")
     require_fields(Need, title=title, text=text)
     asking = list(teams)
     if not title.strip() or not asking:
@@ -107,7 +111,7 @@ def note_interest(need: Need, teams: Iterable[Team | int]) -> None:
 @transaction.atomic
 def triage(by: User, need: Need) -> Need:
     """Say that it was looked at and is a need. Raises NotAllowed, RuleError."""
-    require(can_commission(by), CURATORS)
+    require(can_commission(by), CURATORS, ask="the marketplace managers")
     need = _locked(need)
     if need.state != Need.State.OPEN or need.triaged_at:
         raise RuleError(f"{need} was looked at already.", remedy="Reload the page.")
@@ -160,7 +164,9 @@ def leave_need(by: User, need: Need, *, team: Team) -> None:
 def link_model(by: User, need: Need, model: RegisteredModel) -> Need:
     """Name the model that is to meet the need: it is met at once, or when the model is published. Raises NotAllowed, RuleError."""
     require(
-        can_link_need(by, model), f"Marketplace managers and {model.owner_team} link its models."
+        can_link_need(by, model),
+        f"Marketplace managers and {model.owner_team} link its models.",
+        ask=str(model.owner_team),
     )
     need = _locked(need)
     _require_waiting(need)
@@ -190,7 +196,7 @@ def commission(
     ready_by: date | None = None,
 ) -> Need:
     """Have a team build it, for a budget (USD) and by a day, where these are known. Raises NotAllowed, Invalid, RuleError."""
-    require(can_commission(by), CURATORS)
+    require(can_commission(by), CURATORS, ask="the marketplace managers")
     require_reason(reason, "those who joined read it")
     require_fields(Need, budget=budget)
     today = timezone.localdate()
@@ -222,7 +228,7 @@ def commission(
 @transaction.atomic
 def decline_need(by: User, need: Need, reason: str) -> Need:
     """Say that nobody will build it. Raises NotAllowed, Invalid, RuleError."""
-    require(can_commission(by), CURATORS)
+    require(can_commission(by), CURATORS, ask="the marketplace managers")
     require_reason(reason, "those who joined read it")
     need = transition(_locked(need), Need.State.DECLINED, **Need.decision(by, reason))
     keep(by, "need.decline", need, reason=reason.strip())

@@ -47,7 +47,7 @@ def save(by: User, query: str, name: str = "") -> SavedSearch:
 
 def forget(by: User, saved: SavedSearch) -> None:
     """Give up a search of one's own. Raises NotAllowed."""
-    require(saved.person_id == by.pk, "Only who saved a search deletes it.")
+    require(saved.person_id == by.pk, "Only who saved a search deletes it.", ask=str(saved.person))
     saved.delete()
 
 

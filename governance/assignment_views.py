@@ -28,6 +28,7 @@ def hand_over(request: PageRequest, pk: int) -> HttpResponse:
     require(
         can_hand_over(request.user, review),
         "Who has a review, or the governance lead, hands it over.",
+        ask="the governance lead",
     )
     others = [user for user in actions.candidates(review) if user.pk != review.assignee_id]
     form = HandOverForm(request.POST or None, candidates=others)

@@ -57,7 +57,7 @@ class Fit:
 @transaction.atomic
 def upload(by: User, *, file: Any, groups: list[str], **facts: Any) -> BenchmarkDataset:
     """Keep a CSV as benchmark data. `file` has `read`. Returns the BenchmarkDataset. Raises NotAllowed, Invalid."""
-    require(can_upload_benchmark(by), "An evaluator uploads benchmark data.")
+    require(can_upload_benchmark(by), "An evaluator uploads benchmark data.", ask="an evaluator")
     content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise Invalid(f"At most {MOST_BYTES // 2**20} MiB are taken.", field="file")

@@ -18,7 +18,11 @@ from marketplace.core.links import Link
 def correct(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """The figures, and the reason why they are a correction."""
     version = get_visible_version_or_404(request, slug, number)
-    require(can_run_evaluation(request.user, version), WHO_CORRECTS)
+    require(
+        can_run_evaluation(request.user, version),
+        WHO_CORRECTS,
+        ask="an evaluator from outside the owner team",
+    )
     form = CorrectionForm(request.POST or None)
     done, _ = submitted(
         request, form, lambda **given: actions.record_correction(request.user, version, **given)

@@ -48,6 +48,7 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
     require(
         can_run_evaluation(by, version),
         "An evaluator or fairness reviewer from outside the owner team runs it.",
+        ask="an evaluator from outside the owner team",
     )
     if version.state not in RUNNABLE:
         raise RuleError("A version is evaluated from its review on, when its files are frozen.")

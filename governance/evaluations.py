@@ -84,6 +84,7 @@ def declare(by: User, version: ModelVersion, **figure: Any) -> Evaluation:
     require(
         can_edit_version(by, version),
         f"Only {version.model.owner_team} declares figures, while the version is a draft.",
+        ask=str(version.model.owner_team),
     )
     _require_figure(figure)
     artifact = artifact_digest(version)

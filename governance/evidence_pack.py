@@ -204,6 +204,7 @@ def export(by: User, version: ModelVersion) -> EvidencePack:
     require(
         can_see_evidence(by, version),
         f"Members of {version.model.owner_team}, reviewers and those who oversee export the evidence.",
+        ask=str(version.model.owner_team),
     )
     if not version.manifest_sha256 or version.manifest_sha256 != digest(version.manifest):
         raise RuleError(

@@ -40,7 +40,9 @@ def case(request: PageRequest, pk: int) -> HttpResponse:
     form = CaseForm(request.POST or None, case=found)
     if request.method == "POST":
         require(
-            can_decide_case(request.user, found), "Marketplace managers of neither team decide."
+            can_decide_case(request.user, found),
+            "Marketplace managers of neither team decide.",
+            ask="another marketplace manager",
         )
     done, _ = submitted(
         request, form, lambda **given: actions.decide_case(request.user, found, **given)

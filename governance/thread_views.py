@@ -22,7 +22,11 @@ from marketplace.core.links import Link
 def thread_list(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """The threads of a version, and the form that opens another one."""
     version = get_visible_version_or_404(request, slug, number)
-    require(can_see_evidence(request.user, version), "The owner team and reviewers see this.")
+    require(
+        can_see_evidence(request.user, version),
+        "The owner team and reviewers see this.",
+        ask=str(version.model.owner_team),
+    )
     form = ThreadForm(request.POST or None, anchors=threads.anchors(version))
     done, thread = submitted(
         request, form, lambda **data: actions.open_thread(request.user, version, **data)

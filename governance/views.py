@@ -234,7 +234,11 @@ def card(request, slug):
 def renew(request, slug, number):
     """Review a live version again: its approval holds for its tier's days from now."""
     version = get_visible_version_or_404(request, slug, number)
-    require(can_renew(request.user, version), reasons_against_renewal(request.user, version))
+    require(
+        can_renew(request.user, version),
+        reasons_against_renewal(request.user, version),
+        ask="the governance lead",
+    )
     form = RenewalForm(request.POST or None)
     done, _ = submitted(request, form, lambda **data: renewals.renew(request.user, version, **data))
     if done:
@@ -247,7 +251,11 @@ def renew(request, slug, number):
 def extend(request, slug, number):
     """Put the announced suspension of a version off, once."""
     version = get_visible_version_or_404(request, slug, number)
-    require(can_renew(request.user, version), reasons_against_renewal(request.user, version))
+    require(
+        can_renew(request.user, version),
+        reasons_against_renewal(request.user, version),
+        ask="the governance lead",
+    )
     form = ExtensionForm(request.POST or None)
     done, _ = submitted(request, form, lambda **data: overdue.extend(request.user, version, **data))
     if done:

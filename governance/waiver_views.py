@@ -25,7 +25,7 @@ def ask_waiver(request: PageRequest, slug: str, number: str, gate: str) -> HttpR
         raise Http404
     require(
         can_ask_waiver(request.user, version, gate),
-        actions.who_asks(version, gate),
+        *actions.who_asks(version, gate),
     )
     form = (JustificationForm if gate == JUSTIFIED else WaiverForm)(request.POST or None)
     done, waiver = submitted(

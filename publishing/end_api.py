@@ -176,7 +176,8 @@ class EndingVersions(GovernedVersions):
         ]
         if not rows and not sees_all:
             raise NotAllowed(
-                f"{version.model.owner_team} sees it, and whose applications are on it."
+                f"{version.model.owner_team} sees it, and whose applications are on it.",
+                ask=str(version.model.owner_team),
             )
         return Response(MigrationRow(rows, many=True).data)
 

@@ -47,7 +47,7 @@ TIERS = ("low", "medium", "high")
 def deprecate(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """The deprecation wizard: what is typed stays, a preview comes first, a typed name confirms."""
     version = get_visible_version_or_404(request, slug, number)
-    require(can_deprecate(request.user, version), MAY_NOT)
+    require(can_deprecate(request.user, version), MAY_NOT, ask=str(version.model.owner_team))
     rows = affected.by(affected.following(version))
     is_preview = "preview" in request.POST
     form = DeprecateForm(
@@ -110,7 +110,11 @@ def migration_guide(request: PageRequest, slug: str, number: str) -> HttpRespons
 def edit_guide(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """Write or better the guide."""
     version = _version(request, slug, number)
-    require(can_deprecate(request.user, version), "Its team or the marketplace manager writes it.")
+    require(
+        can_deprecate(request.user, version),
+        "Its team or the marketplace manager writes it.",
+        ask=str(version.model.owner_team),
+    )
     written: dict[str, Any] = dict(
         MigrationGuide.objects.filter(version=version).values().first() or {}
     )
@@ -143,6 +147,7 @@ def migration_board_page(request: PageRequest, slug: str, number: str) -> HttpRe
     require(
         sees_all or bool(board),
         f"{version.model.owner_team} sees the migration board, and whose applications are on it.",
+        ask=str(version.model.owner_team),
     )
     daily = end_pages.daily_calls(version, board)
     rows = [
@@ -224,7 +229,7 @@ def call_off_brownouts(request: PageRequest, slug: str, number: str) -> HttpResp
 def retire(request: PageRequest, slug: str, number: str) -> HttpResponse:
     """End the version for good."""
     version = _version(request, slug, number)
-    require(can_retire(request.user, version), MAY_NOT)
+    require(can_retire(request.user, version), MAY_NOT, ask=str(version.model.owner_team))
     form = RetireForm(request.POST, version=version)
     if not form.is_valid():
         raise Invalid(f"Type {form.typed_name} to confirm that it ends for good.", field="confirm")
@@ -237,7 +242,9 @@ def ask_waiver(request: PageRequest, slug: str, number: str, pk: int) -> HttpRes
     """Ask governance not to wait for one application."""
     version = _version(request, slug, number)
     require(
-        can_deprecate(request.user, version), "Its team or the marketplace manager asks for it."
+        can_deprecate(request.user, version),
+        "Its team or the marketplace manager asks for it.",
+        ask=str(version.model.owner_team),
     )
     subscription = get_object_or_404(
         migration_board.concerned(version).select_related("application__team", "model"), pk=pk
@@ -331,7 +338,7 @@ def _change_page(
     request: PageRequest, slug: str, number: str, form_class: Any, verb: Any, title: str, said: str
 ) -> HttpResponse:
     version = _version(request, slug, number)
-    require(can_deprecate(request.user, version), MAY_NOT)
+    require(can_deprecate(request.user, version), MAY_NOT, ask=str(version.model.owner_team))
     form = form_class(request.POST or None)
     done, _ = submitted(request, form, lambda **given: verb(request.user, version, **given))
     if done:

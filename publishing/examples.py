@@ -21,7 +21,11 @@ class Answered:
 
 def run_example(by: User, version: ModelVersion) -> Answered:
     """Run the example now. Takes about a second, up to a minute for what is slow. Raises NotAllowed, RuleError."""
-    require(can_run_gates(by, version), "The owner team and reviewers run the example.")
+    require(
+        can_run_gates(by, version),
+        "The owner team and reviewers run the example.",
+        ask=str(version.model.owner_team),
+    )
     if version.submitted_at is None:
         raise RuleError("The version was not submitted yet.", remedy="Try it on its own page.")
     found = trials.ask(version)

@@ -53,7 +53,11 @@ def begin_publication(by: User, model: RegisteredModel, number: str, size: int) 
 def begin_table(by: User, size: int) -> Upload:
     """The same for a table for a batch evaluation; its form says for which of the person's teams, so any of them stands for it."""
     team = by.teams().order_by("pk").first()
-    require(team is not None, "Evaluations belong to a team, and you are on none.")
+    require(
+        team is not None,
+        "Evaluations belong to a team, and you are on none.",
+        ask="an administrator",
+    )
     _require_size(size, settings.EVALUATION_MAX_BYTES, "A table", FEWER)
     room.require_room(size)
     _take_turns(by, team)

@@ -248,8 +248,22 @@ def answers(fixtures, name, thing, method="get", people=PEOPLE):
             response = getattr(client, method)(address, **sent)
             transaction.set_rollback(True)
         assert not repeated_ids(response), f"{name} as {person}"
+        assert says_who_can_help(response), f"{name} as {person}"
         client.cookies, found[person] = cookies, response.status_code
     return found
+
+
+def says_who_can_help(response):
+    """A refusal (403) names whom to ask, or what one can do."""
+    if response.status_code != 403:
+        return True
+    if "json" in response["Content-Type"]:
+        told = response.json()
+    else:
+        error = response.context and response.context.get("error")
+        told = {"remedy": error.remedy, "ask": error.ask} if error else {}
+    helps = [told.get("remedy") or "", told.get("ask") or ""]
+    return any(helps) and "None" not in helps
 
 
 def filled(fixtures, body):

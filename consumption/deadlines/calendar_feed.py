@@ -28,7 +28,11 @@ MOST_EVENTS = 500
 @transaction.atomic
 def make_address(by: User) -> CalendarAddress:
     """A new address; one from before is dead from now on. Raises NotAllowed for a token."""
-    require(by.is_active and not by.token_kid, "People make their calendar address; no token does.")
+    require(
+        by.is_active and not by.token_kid,
+        "People make their calendar address; no token does.",
+        remedy="Sign in and do it yourself.",
+    )
     facts = {"nonce": uuid.uuid4(), "made_at": timezone.now()}
     address, _ = CalendarAddress.objects.update_or_create(person=by, defaults=facts)
     record(by, "calendar.make", address)
@@ -38,7 +42,11 @@ def make_address(by: User) -> CalendarAddress:
 @transaction.atomic
 def revoke_address(by: User) -> None:
     """End the address; the same again changes nothing. Raises NotAllowed for a token."""
-    require(by.is_active and not by.token_kid, "People end their calendar address; no token does.")
+    require(
+        by.is_active and not by.token_kid,
+        "People end their calendar address; no token does.",
+        remedy="Sign in and do it yourself.",
+    )
     address = CalendarAddress.objects.visible_to(by).first()
     if address is not None:
         record(by, "calendar.revoke", address)

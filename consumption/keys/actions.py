@@ -60,7 +60,11 @@ def rotate_key(by, key, overlap=OVERLAP):
 
     Returns (ApiKey, text). What holds for a new key holds for this one too. Raises NotAllowed, RuleError, Invalid.
     """
-    require(can_manage_keys(by, key.subscription), "Only its own team rotates a key.")
+    require(
+        can_manage_keys(by, key.subscription),
+        "Only its own team rotates a key.",
+        ask=str(key.subscription.application.team),
+    )
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise Invalid("The old key may live on for at most 7 days.", field="overlap")
     _live_keys_beside(key.subscription, None if overlap else key)
@@ -78,7 +82,11 @@ def rotate_key(by, key, overlap=OVERLAP):
 @transaction.atomic
 def revoke_key(by, key, reason=""):
     """End a key now, everywhere within a second."""
-    require(can_revoke_key(by, key), "Only its own team or an administrator revokes a key.")
+    require(
+        can_revoke_key(by, key),
+        "Only its own team or an administrator revokes a key.",
+        ask=str(key.subscription.application.team),
+    )
     return end_key(by, key, reason)
 
 
@@ -115,7 +123,7 @@ def report_leak(by, text, *, found_at="", source="", delivery=None):
     found_at  where the keys were found, in the teller's words.
     Returns nothing: who reports a key does not learn whether it was live. Raises NotAllowed, RuleError, Invalid.
     """
-    require(can_report_leak(by), "Only active people report leaked keys.")
+    require(can_report_leak(by), "Only active people report leaked keys.", ask="an administrator")
     kids = keys.find(text)
     if not kids:
         raise Invalid(

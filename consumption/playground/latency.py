@@ -66,7 +66,9 @@ def start(
     by: User, version: ModelVersion, *, count: int = 1, expected_calls: int | None = None
 ) -> LatencyRun:
     """Have a version measured with `count` rows of its owner's example in each call. Raises NotAllowed, RuleError."""
-    require(can_try(by, version), "You may not try this version.")
+    require(
+        can_try(by, version), "You may not try this version.", ask=str(version.model.owner_team)
+    )
     if reason := tries.why_not(version):
         raise RuleError(reason, field="version", ask=version.model.support_contact)
     since = timezone.now() - timedelta(hours=1)

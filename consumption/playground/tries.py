@@ -58,7 +58,11 @@ def try_versions(by: User, asked: Sequence[Asked]) -> tuple[list[Tried], Allowan
     Raises NotAllowed, Invalid, Busy, NoneLeft.
     """
     for one in asked:
-        require(can_try(by, one.version), "You may not try this version.")
+        require(
+            can_try(by, one.version),
+            "You may not try this version.",
+            ask=str(one.version.model.owner_team),
+        )
         if reason := why_not(one.version):
             raise RuleError(reason, field="versions", ask=one.version.model.support_contact)
     if not 0 < len(asked) <= MOST_VERSIONS:
@@ -83,7 +87,9 @@ def forward(
 
     Raises NotAllowed, Invalid, Busy, NoneLeft; Late, TooLong, Unreachable.
     """
-    require(can_try(by, version), "You may not try this version.")
+    require(
+        can_try(by, version), "You may not try this version.", ask=str(version.model.owner_team)
+    )
     if reason := why_not(version):
         raise RuleError(reason, ask=version.model.support_contact)
     if len(body) > MOST_BODY_BYTES:

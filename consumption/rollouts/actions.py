@@ -259,6 +259,7 @@ def stop_rollout(by: User, rollout: Rollout, reason: str) -> Rollout:
     require(
         can_stop_rollout(by, rollout),
         f"{rollout.version.model.owner_team} or the marketplace manager stops it.",
+        ask=str(rollout.version.model.owner_team),
     )
     require_state(rollout, *Rollout.OPEN)
     require_reason(reason, "consumers read it")
@@ -271,7 +272,11 @@ def restart_rollout(by: User, rollout: Rollout) -> Rollout:
     """The owner team tries an update again that was given up, from its first share on. It was announced. Returns the new Rollout."""
     rollout = _held(rollout)
     version = rollout.version
-    require(can_stop_rollout(by, rollout), f"{version.model.owner_team} tries it again.")
+    require(
+        can_stop_rollout(by, rollout),
+        f"{version.model.owner_team} tries it again.",
+        ask=str(version.model.owner_team),
+    )
     if not rollout.is_given_up or version.rollouts.filter(pk__gt=rollout.pk).exists():
         raise RuleError(f"{rollout} is {rollout.get_state_display().lower()}.", field="state")
     if not version.is_callable or version.state != ModelVersion.State.PUBLISHED:

@@ -75,7 +75,9 @@ def propose_amendment(
 def withdraw_amendment(by: User, amendment: Amendment) -> Amendment:
     """Take an amendment back before it is decided."""
     require(
-        can_edit(by, amendment.model), f"Only members of {amendment.model.owner_team} withdraw it."
+        can_edit(by, amendment.model),
+        f"Only members of {amendment.model.owner_team} withdraw it.",
+        ask=str(amendment.model.owner_team),
     )
     transition(amendment, Amendment.State.WITHDRAWN, decided_at=timezone.now())
     resolve(f"amendment-open:{amendment.pk}")

@@ -44,7 +44,7 @@ def claim(by: User, review: Review) -> Review:
     """Take a review that nobody has, that is overdue, or whose holder is away. Raises NotAllowed, RuleError."""
     review = _locked(review)
     refusal = why_not_decide(by, review)
-    require(not refusal, refusal)
+    require(not refusal, refusal, ask="another reviewer")
     require_state(review, Review.State.OPEN)
     if review.assignee_id == by.pk:
         return review
@@ -61,7 +61,11 @@ def claim(by: User, review: Review) -> Review:
 def hand_over(by: User, review: Review, to: User, reason: str) -> Review:
     """Give a review to somebody else who may decide it. Raises NotAllowed, Invalid, RuleError."""
     review = _locked(review)
-    require(can_hand_over(by, review), "Who has a review, or the governance lead, hands it over.")
+    require(
+        can_hand_over(by, review),
+        "Who has a review, or the governance lead, hands it over.",
+        ask="the governance lead",
+    )
     require_state(review, Review.State.OPEN)
     require_reason(reason, "the next reviewer reads it")
     if to.pk == review.assignee_id:
@@ -77,7 +81,7 @@ def hand_over(by: User, review: Review, to: User, reason: str) -> Review:
 @transaction.atomic
 def be_away(by: User, starts_on: date, ends_on: date) -> Absence:
     """Say on which days one is away; from the first on, others get what one has. Raises NotAllowed, Invalid."""
-    require(can_review(by), "Reviewers say when they are away.")
+    require(can_review(by), "Reviewers say when they are away.", ask="a reviewer")
     if starts_on < timezone.localdate():
         raise Invalid("Choose today or a later day.", field="starts_on")
     if not 0 <= (ends_on - starts_on).days <= LONGEST_ABSENCE:
@@ -97,7 +101,9 @@ def be_away(by: User, starts_on: date, ends_on: date) -> Absence:
 def cancel_absence(by: User, absence: Absence) -> Absence:
     """One is there after all. Raises NotAllowed, RuleError."""
     absence = Absence.objects.select_for_update().get(pk=absence.pk)
-    require(absence.user_id == by.pk, "Each person cancels the own absences.")
+    require(
+        absence.user_id == by.pk, "Each person cancels the own absences.", ask=str(absence.user)
+    )
     if absence.cancelled_at:
         raise RuleError("It is cancelled already.")
     absence.cancelled_at = timezone.now()

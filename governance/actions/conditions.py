@@ -64,6 +64,7 @@ def fulfil(by: User, condition: Condition, evidence: str) -> Condition:
     require(
         can_fulfil(by, condition),
         f"Only members of {condition.version.model.owner_team} say how it was fulfilled.",
+        ask=str(condition.version.model.owner_team),
     )
     require_state(condition, Condition.State.OPEN)
     if len(evidence.strip()) < REASON_MIN:

@@ -26,6 +26,7 @@ def assess_risk(by: User, version: ModelVersion, answers: dict[str, Any]) -> Tie
     require(
         can_assess(by, version),
         f"Only {version.model.owner_team} answers, while the version is a draft.",
+        ask=str(version.model.owner_team),
     )
     rules = policies.in_force()
     assessed = rules.assess(answers)
@@ -87,7 +88,11 @@ def record_correction(by: User, version: ModelVersion, reason: str) -> GateResul
 
     It is about this comparison: a new one fails again. Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_run_evaluation(by, version), WHO_CORRECTS)
+    require(
+        can_run_evaluation(by, version),
+        WHO_CORRECTS,
+        ask="an evaluator from outside the owner team",
+    )
     results = current_gates(version)
     compared = next((result for result in results if result.gate == behaviour.GATE), None)
     if compared is None or compared.verdict != GateResult.Verdict.FAIL:

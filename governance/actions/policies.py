@@ -38,7 +38,7 @@ def propose_policy(
 
     Raises NotAllowed, Invalid naming the parameter, RuleError.
     """
-    require(can_change_policies(by), WHO)
+    require(can_change_policies(by), WHO, ask="the governance lead or the model risk officer")
     require_reason(reason, READERS)
     base = policies.newest(kind)
     after = policy_parameters.changed(kind, base, values)
@@ -81,7 +81,11 @@ def decide_policy(by: User, change: PolicyChange, outcome: str, reason: str) -> 
 @transaction.atomic
 def withdraw_policy(by: User, change: PolicyChange, reason: str) -> PolicyChange:
     """Take a proposal back. Returns the PolicyChange. Raises NotAllowed, Invalid, RuleError."""
-    require(can_withdraw_policy_change(by, change), "Who proposed a change takes it back.")
+    require(
+        can_withdraw_policy_change(by, change),
+        "Who proposed a change takes it back.",
+        ask=str(change.proposed_by),
+    )
     change = PolicyChange.objects.select_for_update().get(pk=change.pk)
     require_state(change, PolicyChangeState.OPEN)
     require_reason(reason, READERS)

@@ -24,7 +24,11 @@ def propose_role(by: User, user: User, role: str, reason: str) -> RoleChange:
 
     Raises NotAllowed, Invalid naming the field, RuleError.
     """
-    require(can_give_roles(by), "Administrators and the governance lead give roles.")
+    require(
+        can_give_roles(by),
+        "Administrators and the governance lead give roles.",
+        ask="an administrator or the governance lead",
+    )
     require(by.pk != user.pk, "Nobody gives a role to themselves.", ask="another administrator")
     require_reason(reason, READERS)
     user = User.objects.select_for_update().get(pk=user.pk)
@@ -77,7 +81,11 @@ def _decide(by: User, change: RoleChange, outcome: str, reason: str) -> RoleChan
 @transaction.atomic
 def end_role(by: User, grant: RoleGrant, reason: str) -> RoleGrant:
     """Take a role away; one person suffices. The last administrator stays. Raises NotAllowed, Invalid, RuleError."""
-    require(can_give_roles(by), "Administrators and the governance lead take roles away.")
+    require(
+        can_give_roles(by),
+        "Administrators and the governance lead take roles away.",
+        ask="an administrator or the governance lead",
+    )
     require_reason(reason, READERS)
     grants = RoleGrant.objects.select_for_update().filter(role=grant.role, revoked_at=None)
     held = {row.pk: row for row in grants}

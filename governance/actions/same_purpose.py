@@ -65,7 +65,11 @@ def decide_case(
     review_on  when the marketplace asks again; by default in LOOK_AGAIN.
     """
     case = SamePurposeCase.objects.select_for_update(of=("self",)).get(pk=case.pk)
-    require(can_decide_case(by, case), "Marketplace managers of neither team decide this.")
+    require(
+        can_decide_case(by, case),
+        "Marketplace managers of neither team decide this.",
+        ask="another marketplace manager",
+    )
     if state not in DECISIONS:
         raise Invalid("Recommend one, segment, merge, or let both stay.", field="state")
     if (state == State.PRIMARY_CHOSEN) != (primary is not None):

@@ -19,7 +19,11 @@ def verify_source(
     by: User, source: str, note: str, applies_from: date | None = None
 ) -> SourceVerification:
     """Say that a source was read today and that the rules name it rightly. Returns the row. Raises NotAllowed, Invalid."""
-    require(can_verify_sources(by), "Governance and legal reviewers verify sources.")
+    require(
+        can_verify_sources(by),
+        "Governance and legal reviewers verify sources.",
+        ask="a governance or legal reviewer",
+    )
     if source not in SOURCES_BY_ID:
         raise Invalid("There is no such source.", field="source")
     try:

@@ -21,6 +21,7 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     require(
         can_suspend(by, version),
         "Security, the manager, model risk or the accountable owner stop a version.",
+        ask="security or the marketplace managers",
     )
     require_reason(reason, "consumers read it")
     if version.suspended_at:
@@ -45,6 +46,7 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     require(
         can_resume(by, version),
         "The governance lead or the model risk officer lets a version run again: never its team, nor who stopped it.",
+        ask="the governance lead or the model risk officer",
     )
     if not version.suspended_at:
         raise RuleError(f"{version} is not suspended.")

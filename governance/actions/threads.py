@@ -26,7 +26,7 @@ def open_thread(by: User, version: ModelVersion, anchor: str, text: str) -> Thre
         .select_related("model__owner_team")
         .get(pk=version.pk)
     )
-    require(can_comment(by, version), WHO)
+    require(can_comment(by, version), WHO, ask=str(version.model.owner_team))
     if anchor not in threads.anchors(version):
         raise Invalid("The version has no such field.", field="anchor")
     if Thread.objects.filter(version=version).count() >= MOST_THREADS:
@@ -41,7 +41,7 @@ def open_thread(by: User, version: ModelVersion, anchor: str, text: str) -> Thre
 def reply(by: User, thread: Thread, text: str) -> Comment:
     """Answer. Raises NotAllowed, Invalid, RuleError when the thread is resolved or full."""
     thread = _locked(thread)
-    require(can_comment(by, thread.version), WHO)
+    require(can_comment(by, thread.version), WHO, ask=str(thread.version.model.owner_team))
     if thread.resolved_at:
         raise RuleError("This thread is resolved.", remedy="Open another one.")
     if thread.comments.count() >= MOST_COMMENTS:
@@ -53,7 +53,11 @@ def reply(by: User, thread: Thread, text: str) -> Comment:
 def resolve_thread(by: User, thread: Thread) -> Thread:
     """Say that nothing is left to talk about. Raises NotAllowed, RuleError."""
     thread = _locked(thread)
-    require(can_resolve(by, thread), "Who opened a thread, or a reviewer, resolves it.")
+    require(
+        can_resolve(by, thread),
+        "Who opened a thread, or a reviewer, resolves it.",
+        ask=str(thread.version.model.owner_team),
+    )
     if thread.resolved_at:
         raise RuleError("This thread is resolved.", remedy="Reload the page.")
     thread.resolved_by, thread.resolved_at = by, timezone.now()

@@ -59,7 +59,10 @@ def ask_waiver(
         .select_related("model__owner_team")
         .get(pk=version.pk)
     )
-    require(can_ask_waiver(by, version, gate), who_asks(version, gate))
+    require(
+        can_ask_waiver(by, version, gate),
+        *who_asks(version, gate),
+    )
     declared = gates.BY_NAME.get(gate)
     if declared is None or not (declared.is_waivable or gate == JUSTIFIED):
         raise Invalid("No waiver opens this check.", field="gate")
@@ -176,11 +179,12 @@ def remind_of_waivers(today: date) -> int:
     return len(waivers)
 
 
-def who_asks(version: ModelVersion, gate: str) -> str:
-    """The sentence for those who may not."""
+def who_asks(version: ModelVersion, gate: str) -> tuple[str, str]:
+    """The sentence for those who may not, and whom they ask."""
+    team = str(version.model.owner_team)
     if gate == JUSTIFIED:
-        return f"A fairness reviewer from outside {version.model.owner_team} justifies it."
-    return f"Only members of {version.model.owner_team} ask for a waiver."
+        return f"A fairness reviewer from outside {team} justifies it.", "a fairness reviewer"
+    return f"Only members of {team} ask for a waiver.", team
 
 
 def _is_waivable(result: GateResult) -> bool:

@@ -32,7 +32,11 @@ def extract(by: User, events: "QuerySet[AuditEvent]", question: dict[str, Any]) 
 
     `question` says by which filters they were found. The extract itself is an event of the record.
     """
-    require(can_oversee(by), "Auditors and those who oversee take extracts of the record.")
+    require(
+        can_oversee(by),
+        "Auditors and those who oversee take extracts of the record.",
+        ask="an auditor",
+    )
     event = record(by, "audit.extract", by, question=question)
     point = anchor(event)
     found = events.filter(seq__lte=event.seq)

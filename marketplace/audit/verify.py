@@ -92,7 +92,7 @@ def ask(by: User) -> Verification:
 
     Raises NotAllowed.
     """
-    require(can_oversee(by), "Auditors and those who oversee verify the record.")
+    require(can_oversee(by), "Auditors and those who oversee verify the record.", ask="an auditor")
     under_way = Verification.objects.filter(
         finished_at=None, asked_at__gt=timezone.now() - GIVEN_UP_AFTER
     ).first()

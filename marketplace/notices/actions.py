@@ -139,7 +139,11 @@ def set_watch(by: User, model: str, level: str) -> Watch:
 
     Whether the person may see the model is asked by catalog.watches, which calls this.
     """
-    require(by.is_active and not by.token_kid, "People choose what they watch; no token does.")
+    require(
+        by.is_active and not by.token_kid,
+        "People choose what they watch; no token does.",
+        remedy="Sign in and do it yourself.",
+    )
     if level not in Watch.Level.values:
         raise Invalid(f"Choose one of {', '.join(Watch.Level.values)}.", field="level")
     User.objects.select_for_update().get(pk=by.pk)

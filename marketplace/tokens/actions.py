@@ -35,7 +35,11 @@ def make_token(
 
     team  of a team token: one of the person's teams; the token reaches this team alone. Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_make_token(by), "Only people who are signed in make tokens.")
+    require(
+        can_make_token(by),
+        "Only people who are signed in make tokens.",
+        remedy="Sign in and do it yourself.",
+    )
     if not scopes or set(scopes) - set(Scope.values):
         raise Invalid(f"Choose one or more of {', '.join(Scope.values)}.", field="scopes")
     wanted = [scope for scope in Scope.values if scope in scopes]

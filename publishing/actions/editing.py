@@ -36,4 +36,8 @@ def require_editable(by: User, version: ModelVersion) -> None:
             f"{version} is {version.get_state_display().lower()}; it can no longer be edited.",
             remedy="Start a new version.",
         )
-    require(can_edit_version(by, version), f"Only members of {version.model.owner_team} edit it.")
+    require(
+        can_edit_version(by, version),
+        f"Only members of {version.model.owner_team} edit it.",
+        ask=str(version.model.owner_team),
+    )

@@ -45,6 +45,7 @@ def postpone(by: User, version: ModelVersion, sunset_at: datetime, reason: str) 
     require(
         can_deprecate(by, version),
         f"{version.model.owner_team} or the marketplace manager gives more time.",
+        ask=str(version.model.owner_team),
     )
     announced = _require_announced(version)
     if sunset_at <= announced:
@@ -87,6 +88,7 @@ def call_off_brownouts(by: User, version: ModelVersion, reason: str) -> ModelVer
     require(
         can_deprecate(by, version),
         f"{version.model.owner_team} or the marketplace manager calls them off.",
+        ask=str(version.model.owner_team),
     )
     _require_announced(version)
     if not brownouts.coming(version):
@@ -117,6 +119,7 @@ def write_about_move(
     require(
         can_write_about_move(by, version, subscription),
         f"{version.model.owner_team} and {subscription.application.team} write here.",
+        ask=str(version.model.owner_team),
     )
     _require_announced(version)
     if not migration_board.concerned(version).filter(pk=subscription.pk).exists():
@@ -158,6 +161,7 @@ def retire(by: User, version: ModelVersion) -> ModelVersion:
     require(
         can_retire(by, version),
         f"{version.model.owner_team} or the marketplace manager retires it.",
+        ask=str(version.model.owner_team),
     )
     sunset = _require_announced(version)
     if sunset > timezone.now():

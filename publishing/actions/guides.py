@@ -41,6 +41,7 @@ def write_guide(
     require(
         can_deprecate(by, version),
         f"{version.model.owner_team} or the marketplace manager writes it.",
+        ask=str(version.model.owner_team),
     )
     if version.state not in ModelVersion.LIVE:
         raise RuleError(

@@ -33,7 +33,11 @@ log = logging.getLogger(__name__)
 def publish(by: User, version: ModelVersion) -> ModelVersion:
     """Make an approved and hosted version visible and callable. Raises RuleError while hosting is not ready."""
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    require(can_publish(by, version), f"Only {version.model.owner_team} publishes it.")
+    require(
+        can_publish(by, version),
+        f"Only {version.model.owner_team} publishes it.",
+        ask=str(version.model.owner_team),
+    )
     if not is_hosted(version):
         raise RuleError(f"{version} is not running yet; it is published as soon as it is.")
     _require_unbroken_contract(version)
@@ -115,6 +119,7 @@ def deprecate(
     require(
         can_deprecate(by, version),
         f"{version.model.owner_team} or the marketplace manager deprecates it.",
+        ask=str(version.model.owner_team),
     )
     RegisteredModel.objects.select_for_update().get(pk=version.model_id)
     if successor is not None:

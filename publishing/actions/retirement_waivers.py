@@ -43,7 +43,11 @@ def ask_retirement_waiver(
         .get(pk=version.pk)
     )
     owner_team = version.model.owner_team
-    require(can_deprecate(by, version), f"{owner_team} or the marketplace manager asks for it.")
+    require(
+        can_deprecate(by, version),
+        f"{owner_team} or the marketplace manager asks for it.",
+        ask=str(owner_team),
+    )
     if version.state != ModelVersion.State.DEPRECATED:
         raise RuleError(f"{version} is {version.get_state_display().lower()}: no end is to come.")
     row = next(

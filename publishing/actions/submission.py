@@ -161,7 +161,11 @@ def withdraw(by: User, version: ModelVersion, reason: str = "") -> ModelVersion:
     Its number stays used, because reviewers and the signature name it; the page proposes the next patch.
     """
     version = ModelVersion.objects.select_for_update().get(pk=version.pk)
-    require(can_withdraw(by, version), f"Only members of {version.model.owner_team} withdraw it.")
+    require(
+        can_withdraw(by, version),
+        f"Only members of {version.model.owner_team} withdraw it.",
+        ask=str(version.model.owner_team),
+    )
     is_coming_out = version.state == ModelVersion.State.APPROVED and is_hosted(version)
     if is_coming_out and not contract_diff.problem(version):
         raise RuleError(

@@ -135,6 +135,7 @@ def read_again(by: User, imported: RegistryImport) -> RegistryImport:
     require(
         imported.connection.state == RegistryConnection.State.ACTIVE,
         "The connection to this registry was removed.",
+        ask=str(imported.connection.team),
     )
     _wait(imported)
     record(by, "registry.read_again", imported.connection, version=str(imported))

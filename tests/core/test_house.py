@@ -1,5 +1,6 @@
 """The house rules that a program can check."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -46,6 +47,27 @@ def test_apps_import_only_what_stands_below():
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:]
+
+
+HELP = {"ask", "remedy"}
+IS_PLAIN_REFUSAL = {"require": 2, "NotAllowed": 1}  # so many arguments name nobody
+
+
+def refusals_without_help(path):
+    """Lines of a file where somebody is refused (403) and told neither whom to ask nor what to do."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            most = IS_PLAIN_REFUSAL.get(node.func.id, 0)
+            is_plain = 0 < len(node.args) <= most and not any(
+                isinstance(argument, ast.Starred) for argument in node.args
+            )
+            if is_plain and not HELP & {keyword.arg for keyword in node.keywords}:
+                yield f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def test_every_refusal_says_who_can_help():
+    files = [path for path in python_files() if "tests" not in path.relative_to(ROOT).parts]
+    assert [line for path in files for line in refusals_without_help(path)] == []
 
 
 def test_ruff_has_nothing_to_say():

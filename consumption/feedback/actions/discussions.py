@@ -43,7 +43,11 @@ def open_discussion(
     """
     model = version.model
     visible = RegisteredModel.objects.visible_to(by).filter(pk=model.pk).exists()
-    require(visible and (team is None or by.is_on(team)), "Speak for a team of your own.")
+    require(
+        visible and (team is None or by.is_on(team)),
+        "Speak for a team of your own.",
+        remedy="Choose one of your teams, or none.",
+    )
     require_fields(Discussion, title=title, payload=payload, kind=kind)
     if not title.strip() or kind not in Discussion.Kind.values:
         raise Invalid("Say in a few words what it is about.", field="title")
@@ -71,7 +75,7 @@ def open_discussion(
 def say(by: User, discussion: Discussion, text: str) -> DiscussionMessage:
     """Say more. Raises NotAllowed, Invalid, RuleError when it is closed."""
     discussion = _locked(discussion)
-    require(can_speak(by, discussion), SIDES)
+    require(can_speak(by, discussion), SIDES, ask=str(discussion.model.owner_team))
     if discussion.is_closed:
         raise RuleError("This discussion is closed.", remedy="Open another one.")
     return _say(by, discussion, text, f"{by} about {discussion}")
@@ -83,7 +87,11 @@ def respond(
 ) -> Discussion:
     """Acknowledge, answer, fix (in the version of that number) or decline, for the owner team. Raises NotAllowed, Invalid, RuleError."""
     discussion = _locked(discussion)
-    require(can_answer(by, discussion.model), f"{discussion.model.owner_team} responds.")
+    require(
+        can_answer(by, discussion.model),
+        f"{discussion.model.owner_team} responds.",
+        ask=str(discussion.model.owner_team),
+    )
     if state not in (State.ACKNOWLEDGED, *Discussion.RESPONSES):
         raise Invalid("Acknowledge, answer, fix or decline it.", field="state")
     facts: dict[str, Any] = {"fixed_in": None}
@@ -105,7 +113,11 @@ def respond(
 def close_discussion(by: User, discussion: Discussion) -> Discussion:
     """Nothing is left to say; for whoever opened it. Raises NotAllowed, RuleError."""
     discussion = _locked(discussion)
-    require(can_close_discussion(by, discussion), "Whoever opened it closes it.")
+    require(
+        can_close_discussion(by, discussion),
+        "Whoever opened it closes it.",
+        ask=str(discussion.opened_by),
+    )
     transition(discussion, State.CLOSED)
     record(by, "discussion.close", discussion)
     _tell(by, discussion, f"Closed: {discussion}", "", f"discussion-closed:{discussion.pk}")
@@ -116,7 +128,11 @@ def close_discussion(by: User, discussion: Discussion) -> Discussion:
 def reopen_discussion(by: User, discussion: Discussion, text: str) -> Discussion:
     """The answer does not help: say why. Raises NotAllowed, Invalid, RuleError."""
     discussion = _locked(discussion)
-    require(can_close_discussion(by, discussion), "Whoever opened it opens it again.")
+    require(
+        can_close_discussion(by, discussion),
+        "Whoever opened it opens it again.",
+        ask=str(discussion.opened_by),
+    )
     transition(discussion, State.OPEN, fixed_in=None)
     record(by, "discussion.reopen", discussion)
     _say(by, discussion, text, f"Open again: {discussion}")

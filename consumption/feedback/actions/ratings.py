@@ -28,7 +28,11 @@ def rate(by: User, model: RegisteredModel, *, team: Team, stars: int, text: str)
 
     Raises NotAllowed, Invalid, and RuleError before the team has made LEAST_CALLS production calls, or evaluated it on own rows.
     """
-    require(can_rate(by, model, team), f"{team} rates what it uses, by one of its members.")
+    require(
+        can_rate(by, model, team),
+        f"{team} rates what it uses, by one of its members.",
+        ask=str(team),
+    )
     require_fields(Rating, stars=stars, text=text)
     if len(text.strip()) < REASON_MIN:
         raise Invalid(f"Say why in at least {REASON_MIN} characters.", field="text")
@@ -69,7 +73,11 @@ def answer_rating(by: User, rating: Rating, text: str) -> Rating:
     rating = (
         Rating.objects.select_for_update(of=("self",)).select_related("model").get(pk=rating.pk)
     )
-    require(can_answer(by, rating.model), f"{rating.model.owner_team} answers about its models.")
+    require(
+        can_answer(by, rating.model),
+        f"{rating.model.owner_team} answers about its models.",
+        ask=str(rating.model.owner_team),
+    )
     if rating.answer:
         raise RuleError("It is answered already.", remedy="Reload the page.")
     if not text.strip():

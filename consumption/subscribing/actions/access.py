@@ -196,6 +196,7 @@ def subscribe(
     require(
         RegisteredModel.objects.visible_to(by).filter(pk=model.pk).exists(),
         "You cannot see this model.",
+        ask="the marketplace managers",
     )
     version = version or stable_version(model)
     check_can_start(application, plan, version)
@@ -243,7 +244,11 @@ def deny_subscription(by, subscription, reason):
 @transaction.atomic
 def close_subscription(by, subscription, reason=""):
     """End the right to call. Its keys stop within a second."""
-    require(can_end_subscription(by, subscription), "Only its own team ends a subscription.")
+    require(
+        can_end_subscription(by, subscription),
+        "Only its own team ends a subscription.",
+        ask=str(subscription.application.team),
+    )
     for key in subscription.keys.exclude(state=ApiKey.State.REVOKED):
         end_key(by, key, "The subscription was closed.")
     withdraw_reviews(subscription)

@@ -31,7 +31,11 @@ def save_case(
     case: BusinessCase | None = None,
 ) -> BusinessCase:
     """Keep a scenario, or change one's own. Raises NotAllowed, Invalid, RuleError beyond MOST of a person."""
-    require(by.is_active and not by.is_system, "People save scenarios.")
+    require(
+        by.is_active and not by.is_system,
+        "People save scenarios.",
+        remedy="Sign in and do it yourself.",
+    )
     if case is not None:
         require(
             can_change_case(by, case),

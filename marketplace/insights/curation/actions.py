@@ -29,7 +29,11 @@ Answer, State, Kind = CurationItem.Answer, CurationItem.State, CurationItem.Kind
 @transaction.atomic
 def assign(by: User, item: CurationItem, to: User) -> CurationItem:
     """Give a finding to a manager who may act on it. Raises NotAllowed, Invalid, RuleError."""
-    require(can_use_desk(by), "Marketplace managers share out the findings.")
+    require(
+        can_use_desk(by),
+        "Marketplace managers share out the findings.",
+        ask="the marketplace managers",
+    )
     item = _locked(item)
     _require_open(item)
     if not can_act(to, item):
@@ -51,7 +55,7 @@ def assign(by: User, item: CurationItem, to: User) -> CurationItem:
 @transaction.atomic
 def ask(by: User, item: CurationItem, question: str = "") -> CurationItem:
     """Ask the publisher what becomes of the model; they have TO_ANSWER. Raises NotAllowed, RuleError."""
-    require(can_act(by, item), OTHERS)
+    require(can_act(by, item), OTHERS, ask="another marketplace manager")
     item = _locked(item)
     _require_open(item)
     if not kinds.of(item).asks:
@@ -118,7 +122,7 @@ def answer(
 @transaction.atomic
 def accept(by: User, item: CurationItem) -> CurationItem:
     """Let the publisher's answer stand: the finding rests until the promised day, or for KEPT. Raises NotAllowed, RuleError."""
-    require(can_act(by, item), OTHERS)
+    require(can_act(by, item), OTHERS, ask="another marketplace manager")
     item = _locked(item)
     _require_open(item)
     if not item.answer or item.answer == Answer.DEPRECATE:
@@ -134,7 +138,7 @@ def accept(by: User, item: CurationItem) -> CurationItem:
 @transaction.atomic
 def dismiss(by: User, item: CurationItem, *, reason: str, look_again_on: date) -> CurationItem:
     """Say why nothing is to be done; the finding returns on a day if it is still so. Raises NotAllowed, Invalid, RuleError."""
-    require(can_act(by, item), OTHERS)
+    require(can_act(by, item), OTHERS, ask="another marketplace manager")
     item = _locked(item)
     _require_open(item)
     require_reason(reason, "it stands beside the finding, and other managers read it")
@@ -145,7 +149,7 @@ def dismiss(by: User, item: CurationItem, *, reason: str, look_again_on: date) -
 @transaction.atomic
 def keep_strategic(by: User, item: CurationItem, *, reason: str, until: date) -> StrategicMark:
     """Keep a model that nobody uses, for at most a year. Raises NotAllowed, Invalid, RuleError."""
-    require(can_act(by, item), OTHERS)
+    require(can_act(by, item), OTHERS, ask="another marketplace manager")
     item = _locked(item)
     _require_open(item)
     if item.kind != Kind.UNUSED:

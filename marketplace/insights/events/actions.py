@@ -33,7 +33,7 @@ AT_ONCE = 100
 @transaction.atomic
 def plan(by: User, **facts: Any) -> CompanyEvent:
     """Plan one: everybody sees it and may sign up. facts: FACTS. Raises NotAllowed, Invalid, RuleError."""
-    require(can_plan(by), WHO)
+    require(can_plan(by), WHO, ask="the marketplace managers")
     if CompanyEvent.objects.filter(state=CompanyEvent.State.OPEN).count() >= MOST_PLANNED:
         raise RuleError(f"{MOST_PLANNED} events are planned.", remedy="Cancel one first.")
     event = CompanyEvent(organised_by=by, **_checked(facts))
@@ -45,7 +45,7 @@ def plan(by: User, **facts: Any) -> CompanyEvent:
 @transaction.atomic
 def edit(by: User, event: CompanyEvent, **facts: Any) -> CompanyEvent:
     """Change what was planned; who comes is told where time or place change. Raises NotAllowed, Invalid, RuleError."""
-    require(can_plan(by), WHO)
+    require(can_plan(by), WHO, ask="the marketplace managers")
     event = _locked(event)
     _require_open(event)
     checked = _checked({name: getattr(event, name) for name in FACTS} | facts)
@@ -67,7 +67,7 @@ def edit(by: User, event: CompanyEvent, **facts: Any) -> CompanyEvent:
 @transaction.atomic
 def cancel(by: User, event: CompanyEvent, reason: str) -> CompanyEvent:
     """It does not take place; who signed up is told why. Raises NotAllowed, Invalid, StaleState."""
-    require(can_plan(by), WHO)
+    require(can_plan(by), WHO, ask="the marketplace managers")
     require_reason(reason, "who signed up reads it")
     transition(event, CompanyEvent.State.CANCELLED)
     record(by, "event.cancel", event, reason=reason.strip())
@@ -78,7 +78,7 @@ def cancel(by: User, event: CompanyEvent, reason: str) -> CompanyEvent:
 @transaction.atomic
 def sign_up(by: User, event: CompanyEvent) -> SignUp:
     """Come to it. Again: nothing changes. Raises NotAllowed, RuleError when it is full, over or cancelled."""
-    require(can_sign_up(by), "People sign up themselves.")
+    require(can_sign_up(by), "People sign up themselves.", remedy="Sign in and do it yourself.")
     event = _locked(event)
     _require_open(event)
     if event.ends_at <= timezone.now():
@@ -98,7 +98,7 @@ def sign_up(by: User, event: CompanyEvent) -> SignUp:
 @transaction.atomic
 def withdraw(by: User, event: CompanyEvent) -> CompanyEvent:
     """Not come after all; the place is free. Raises NotAllowed, RuleError."""
-    require(can_sign_up(by), "People sign up themselves.")
+    require(can_sign_up(by), "People sign up themselves.", remedy="Sign in and do it yourself.")
     event = _locked(event)
     if event.starts_at <= timezone.now():
         raise RuleError(f"{event} has begun.")
@@ -112,7 +112,7 @@ def withdraw(by: User, event: CompanyEvent) -> CompanyEvent:
 @transaction.atomic
 def note_attendance(by: User, event: CompanyEvent, people: Collection[str]) -> CompanyEvent:
     """Write down who came, by sign-in names; the others of those signed up did not. Raises NotAllowed, Invalid, RuleError."""
-    require(can_plan(by), WHO)
+    require(can_plan(by), WHO, ask="the marketplace managers")
     event = _locked(event)
     if event.state == CompanyEvent.State.CANCELLED or event.starts_at > timezone.now():
         raise RuleError(f"{event} has not taken place.")

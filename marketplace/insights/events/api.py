@@ -139,7 +139,11 @@ class CompanyEvents(ReadableResource):
     @action(detail=True, pagination_class=None, filter_backends=[])
     def attendance(self, request: ApiRequest, pk: str) -> Response:
         """Who comes, for those who plan or oversee; at most as many as an event holds."""
-        require(can_see_sign_ups(request.user), "Marketplace managers see who comes.")
+        require(
+            can_see_sign_ups(request.user),
+            "Marketplace managers see who comes.",
+            ask="the marketplace managers",
+        )
         return Response(SignUpRow(_signed(self.get_object()), many=True).data)
 
     @extend_schema(request=AttendanceGiven, responses=SignUpRow(many=True))

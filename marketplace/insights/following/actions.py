@@ -17,7 +17,7 @@ def follow(
     by: User, *, domain: Domain | None = None, collection: Collection | None = None
 ) -> Follow:
     """Hear once a week what is new in it. Again: nothing changes. Raises NotAllowed, Invalid, RuleError."""
-    require(by.is_active and not by.token_kid, PEOPLE)
+    require(by.is_active and not by.token_kid, PEOPLE, remedy="Sign in and do it yourself.")
     if (domain is None) == (collection is None):
         raise Invalid("Name a domain or a collection.", field="domain")
     if collection is not None and collection.state != Collection.State.PUBLISHED:
@@ -31,5 +31,5 @@ def follow(
 
 def unfollow(by: User, followed: Follow) -> None:
     """Hear of it no more. Raises NotAllowed."""
-    require(followed.person_id == by.pk and not by.token_kid, PEOPLE)
+    require(followed.person_id == by.pk and not by.token_kid, PEOPLE, ask=str(followed.person))
     followed.delete()

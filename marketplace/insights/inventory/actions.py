@@ -50,7 +50,7 @@ def add(
     registry_name: str = "",
 ) -> ProductionModel:
     """Add a model that runs in production. Returns the ProductionModel. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     if ProductionModel.objects.count() >= MOST_MODELS:
         raise RuleError(f"The inventory holds {MOST_MODELS} models.", remedy="Ask an operator.")
     entry = ProductionModel(
@@ -75,7 +75,7 @@ def edit(by: User, entry: ProductionModel, **facts: object) -> ProductionModel:
     A team changes its own model's facts, but neither hands it to another unit or team nor renames what a registry calls it.
     """
     entry = _locked(entry)
-    require(can_edit(by, entry), KEEPERS)
+    require(can_edit(by, entry), KEEPERS, ask="the marketplace managers")
     if not can_keep(by) and (
         named := {"business_unit", "owner_team", "registry_name"}.intersection(
             name for name, value in facts.items() if getattr(entry, name) != value
@@ -100,8 +100,8 @@ def edit(by: User, entry: ProductionModel, **facts: object) -> ProductionModel:
 @transaction.atomic
 def retire(by: User, entry: ProductionModel, reason: str) -> ProductionModel:
     """It runs in production no longer. Raises NotAllowed, Invalid, RuleError, StaleState."""
-    require(can_keep(by), KEEPERS)
-    require(can_release(by, entry), NOT_OWN)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
+    require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
     require_reason(reason, "its owners read it")
     transition(entry, ProductionModel.State.RETIRED)
     record(by, "inventory.retire", entry, reason=reason.strip())
@@ -111,7 +111,7 @@ def retire(by: User, entry: ProductionModel, reason: str) -> ProductionModel:
 @transaction.atomic
 def bring_back(by: User, entry: ProductionModel) -> ProductionModel:
     """It runs in production after all, or again. Raises NotAllowed, RuleError, StaleState."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     transition(entry, ProductionModel.State.RUNNING)
     record(by, "inventory.bring_back", entry)
     return entry
@@ -120,7 +120,7 @@ def bring_back(by: User, entry: ProductionModel) -> ProductionModel:
 @transaction.atomic
 def match(by: User, entry: ProductionModel, model: RegisteredModel) -> ProductionModel:
     """Confirm that a published listing is this model. Raises NotAllowed, RuleError."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
     entry = _locked(entry)
     if model.state != RegisteredModel.State.PUBLISHED:
@@ -134,7 +134,7 @@ def match(by: User, entry: ProductionModel, model: RegisteredModel) -> Productio
 @transaction.atomic
 def unmatch(by: User, entry: ProductionModel, reason: str) -> ProductionModel:
     """The listing is another model after all. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     require_reason(reason, "who matched it reads it")
     entry = _locked(entry)
     if entry.published_as_id is None:
@@ -150,7 +150,7 @@ def grant_exception(
     by: User, entry: ProductionModel, *, reason: str, until: date
 ) -> PublicationException:
     """It need not be published until a day, at most a year ahead. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
     require_reason(reason, "everybody reads it")
     today = timezone.localdate()
@@ -175,7 +175,7 @@ def grant_exception(
 @transaction.atomic
 def end_exception(by: User, entry: ProductionModel) -> ProductionModel:
     """It is to be published after all. Raises NotAllowed, RuleError."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     ended = entry.exceptions.filter(ended_at=None).update(ended_at=timezone.now())
     if not ended:
         raise RuleError(f"{entry} has no exception.", remedy="Reload the page.")
@@ -186,7 +186,7 @@ def end_exception(by: User, entry: ProductionModel) -> ProductionModel:
 @transaction.atomic
 def remind(by: User, entry: ProductionModel) -> ProductionModel:
     """Ask the owners of a model that is missing to publish it, at most once a week. Raises NotAllowed, RuleError."""
-    require(can_keep(by), KEEPERS)
+    require(can_keep(by), KEEPERS, ask="the marketplace managers")
     entry = _locked(entry)
     now = timezone.now()
     published = RegisteredModel.objects.published()

@@ -74,7 +74,7 @@ def decide_succession(by: User, succession: Succession, outcome: str, reason: st
     """Agree, which changes owner, team and contact at once, or refuse. Raises NotAllowed, Invalid, RuleError."""
     succession = _locked(succession)
     refusal = reasons_against_agreeing(by, succession)
-    require(not refusal, refusal)
+    require(not refusal, refusal, ask="the marketplace managers")
     require_state(succession, State.OPEN)
     if outcome not in (State.AGREED, State.REFUSED):
         raise Invalid("Choose agreed or refused.", field="outcome")
@@ -92,7 +92,11 @@ def decide_succession(by: User, succession: Succession, outcome: str, reason: st
 def take_back(by: User, succession: Succession) -> Succession:
     """Whoever named the successor thinks better of it. Raises NotAllowed, RuleError."""
     succession = _locked(succession)
-    require(succession.proposed_by_id == by.pk, f"{succession.proposed_by} named the successor.")
+    require(
+        succession.proposed_by_id == by.pk,
+        f"{succession.proposed_by} named the successor.",
+        ask=str(succession.proposed_by),
+    )
     require_state(succession, State.OPEN)
     transition(succession, State.WITHDRAWN)
     record(by, "succession.withdraw", succession)

@@ -32,7 +32,7 @@ def succession(request: PageRequest, slug: str) -> HttpResponse:
     )
     refusal = reasons_against_agreeing(request.user, waiting) if waiting else ""
     if request.method == "POST" and waiting:
-        require(not refusal, refusal)
+        require(not refusal, refusal, ask="the marketplace managers")
     done, _ = submitted(
         request,
         form,

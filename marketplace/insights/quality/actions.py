@@ -49,7 +49,7 @@ def complete(
     answers  point id → {"answer": yes, no or n/a, "note": text}; a point that is answered with no takes a finding.
     """
     review = _locked(review)
-    require(can_review_quality(by, review.model), OTHERS)
+    require(can_review_quality(by, review.model), OTHERS, ask="another marketplace manager")
     require_state(review, QualityReview.State.OPEN)
     kept = _checked(answers)
     if any(given["answer"] == NO for given in kept.values()) and not findings:
@@ -109,7 +109,11 @@ def _require_findings(findings: Sequence[Found]) -> None:
 def report_mended(by: User, finding: QualityFinding, text: str) -> QualityFinding:
     """Say for the publisher what was done; a reviewer confirms. Raises NotAllowed, Invalid, RuleError."""
     finding = _locked_finding(finding)
-    require(can_mend(by, finding.review.model), f"{finding.review.model.owner_team} mends it.")
+    require(
+        can_mend(by, finding.review.model),
+        f"{finding.review.model.owner_team} mends it.",
+        ask=str(finding.review.model.owner_team),
+    )
     require_reason(text, "the reviewer confirms by it")
     transition(finding, QualityFinding.State.REPORTED, mended=text.strip(), mended_by=by)
     record(by, "quality_finding.report", finding, reason=text.strip())
@@ -129,7 +133,7 @@ def report_mended(by: User, finding: QualityFinding, text: str) -> QualityFindin
 def confirm_mended(by: User, finding: QualityFinding, *, is_mended: bool) -> QualityFinding:
     """Close a finding, or send it back. Raises NotAllowed, RuleError."""
     finding = _locked_finding(finding)
-    require(can_review_quality(by, finding.review.model), OTHERS)
+    require(can_review_quality(by, finding.review.model), OTHERS, ask="another marketplace manager")
     if is_mended:
         transition(finding, QualityFinding.State.CLOSED, closed_by=by, closed_at=timezone.now())
     else:

@@ -82,14 +82,18 @@ def dismiss(by: User, spotlight: Spotlight, reason: str) -> Spotlight:
 @transaction.atomic
 def end(by: User, spotlight: Spotlight) -> Spotlight:
     """Take it off the start page. Raises NotAllowed, StaleState."""
-    require(by.is_active and by.has_role(RoleGrant.Role.CURATOR), WHO)
+    require(
+        by.is_active and by.has_role(RoleGrant.Role.CURATOR), WHO, ask="the marketplace managers"
+    )
     transition(spotlight, Spotlight.State.ENDED)
     record(by, "spotlight.end", spotlight, model=spotlight.model.slug)
     return spotlight
 
 
 def _require(by: User, spotlight: Spotlight, reason: str) -> None:
-    require(by.is_active and by.has_role(RoleGrant.Role.CURATOR), WHO)
+    require(
+        by.is_active and by.has_role(RoleGrant.Role.CURATOR), WHO, ask="the marketplace managers"
+    )
     require(can_decide(by, spotlight), NOT_OWN, ask="another marketplace manager")
     require_reason(reason, "the record keeps it")
 

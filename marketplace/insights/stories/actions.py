@@ -48,7 +48,7 @@ def write(
     **texts: Any,
 ) -> Story:
     """Begin a story about a published model that the team uses, as a draft. lines: of the value ledger. Raises NotAllowed, Invalid, RuleError."""
-    require(can_write(by, model, team), WHO)
+    require(can_write(by, model, team), WHO, ask=str(team))
     if model.state != RegisteredModel.State.PUBLISHED:
         raise RuleError(f"{model} is not published.", field="model")
     if team == model.owner_team:
@@ -70,7 +70,7 @@ def edit(
     by: User, story: Story, *, lines: Iterable[ReuseEvent] | None = None, **texts: Any
 ) -> Story:
     """Change a draft. Other words of the quote, or another person, ask for agreement again. Raises NotAllowed, Invalid, RuleError."""
-    require(can_change(by, story), WHO)
+    require(can_change(by, story), WHO, ask=str(story.author))
     story = _locked(story)
     if story.state != StoryState.DRAFT:
         raise RuleError("Only drafts change.", remedy="Send it back to its author first.")
@@ -89,7 +89,7 @@ def edit(
 @transaction.atomic
 def submit(by: User, story: Story) -> Story:
     """Ask for it to be published; the quoted person and the curators are told. Raises NotAllowed, StaleState."""
-    require(can_change(by, story), WHO)
+    require(can_change(by, story), WHO, ask=str(story.author))
     transition(story, StoryState.SUBMITTED)
     record(by, "story.submit", story)
     if story.waits_for_agreement and story.quoted_person is not None:
@@ -161,7 +161,7 @@ def send_back(by: User, story: Story, reason: str) -> Story:
 @transaction.atomic
 def withdraw(by: User, story: Story) -> Story:
     """Take it back, also one that is published. Raises NotAllowed, StaleState."""
-    require(can_change(by, story), WHO)
+    require(can_change(by, story), WHO, ask=str(story.author))
     transition(story, StoryState.WITHDRAWN)
     record(by, "story.withdraw", story)
     return story

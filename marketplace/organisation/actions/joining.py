@@ -36,6 +36,7 @@ def ask_to_join(by: User, team: Team, words: str = "") -> JoinRequest:
     require(
         by.is_active and not by.token_kid,
         "People ask to join a team, in the portal; no token does.",
+        remedy="Sign in and do it yourself.",
     )
     User.objects.select_for_update().get(pk=by.pk)  # one request at a time is counted
     if by.is_on(team):
@@ -68,7 +69,11 @@ def ask_to_join(by: User, team: Team, words: str = "") -> JoinRequest:
 @transaction.atomic
 def withdraw_request(by: User, request: JoinRequest) -> JoinRequest:
     """Take one's own request back. Returns the JoinRequest. Raises NotAllowed, RuleError, StaleState."""
-    require(by.pk == request.person_id and not by.token_kid, "Who asked takes it back.")
+    require(
+        by.pk == request.person_id and not by.token_kid,
+        "Who asked takes it back.",
+        ask=str(request.person),
+    )
     require_state(request, JoinRequestState.OPEN)
     transition(request, JoinRequestState.WITHDRAWN)
     resolve(f"join:{request.pk}")

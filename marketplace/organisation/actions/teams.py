@@ -32,7 +32,7 @@ def add_team(
     lead  who leads it from the start; never who adds it.
     facts  email, contact, is_ai_team, cost_centre.
     """
-    require(can_administer(by), ADMINISTRATORS)
+    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
     wait_for_turn()
     name = _free_name(name)
     _require_current(unit)
@@ -59,7 +59,11 @@ def change_team(by: User, team: Team, **facts: Any) -> Team:
     """
     require(can_lead(by, team), LEADS, ask=f"a lead of {team}")
     if set(facts) & set(OF_ADMINISTRATORS):
-        require(can_administer(by), "Administrators say to which cost centre a team books.")
+        require(
+            can_administer(by),
+            "Administrators say to which cost centre a team books.",
+            ask="an administrator",
+        )
     if unknown := set(facts) - {*SETTINGS, *OF_ADMINISTRATORS}:
         raise Invalid("This cannot be set.", field=min(unknown))
     wait_for_turn()

@@ -59,7 +59,7 @@ def team(request: PageRequest, slug: str) -> HttpResponse:
 
 def new_team(request: PageRequest) -> HttpResponse:
     """Add a team."""
-    require(can_administer(request.user), ADMINISTRATORS)
+    require(can_administer(request.user), ADMINISTRATORS, ask="an administrator")
     form = NewTeamForm(request.POST or None, administers=True)
     done, made = submitted(request, form, lambda **given: teams.add_team(request.user, **given))
     if done:
