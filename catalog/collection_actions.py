@@ -72,7 +72,9 @@ def put_in(
     require_fields(CollectionEntry, note=note)
     collection = _locked(collection)
     if model.state != RegisteredModel.State.PUBLISHED:
-        raise RuleError(f"{model} is not published.", field="model")
+        raise RuleError(
+            f"{model} is not published.", field="model", remedy="Choose a published model."
+        )
     others = collection.entries.exclude(model=model).count()
     if others >= MOST_MODELS:
         raise RuleError(

@@ -51,7 +51,10 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
         ask="an evaluator from outside the owner team",
     )
     if version.state not in RUNNABLE:
-        raise RuleError("A version is evaluated from its review on, when its files are frozen.")
+        raise RuleError(
+            "A version is evaluated from its review on, when its files are frozen.",
+            remedy="Wait until it is submitted.",
+        )
     fit = benchmarks.fit_of(version)
     if fit.dataset is None:
         raise RuleError(
@@ -62,9 +65,12 @@ def request(by: User, version: ModelVersion) -> EvaluationRun:
         )
     open_or_scored = version.evaluation_runs.exclude(state=RunState.BROKEN)
     if open_or_scored.filter(state__in=[RunState.WAITING, RunState.RUNNING]).exists():
-        raise RuleError("A run of this version is under way.")
+        raise RuleError("A run of this version is under way.", remedy="Wait until it has ended.")
     if open_or_scored.count() >= MOST_SCORED:
-        raise RuleError(f"A version is scored at most {MOST_SCORED} times.")
+        raise RuleError(
+            f"A version is scored at most {MOST_SCORED} times.",
+            remedy="Decide with the figures that there are, or ask for a new version.",
+        )
     if _scored_of_model(version, fit.dataset) >= MOST_OF_MODEL:
         raise RuleError(
             f"The versions of {version.model} were scored {MOST_OF_MODEL} times on {fit.dataset} within a quarter.",

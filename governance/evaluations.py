@@ -96,7 +96,10 @@ def declare(by: User, version: ModelVersion, **figure: Any) -> Evaluation:
     if same := version.evaluations.filter(**facts).first():
         return same
     if version.evaluations.filter(kind=Evaluation.Kind.DECLARED).count() >= MOST_DECLARED:
-        raise RuleError(f"A version has at most {MOST_DECLARED} declared figures.")
+        raise RuleError(
+            f"A version has at most {MOST_DECLARED} declared figures.",
+            remedy="Remove one that nobody needs.",
+        )
     evaluation = Evaluation.objects.create(version=version, by=by, **facts)
     record(
         by,

@@ -93,7 +93,9 @@ def extend(
     )
     require(can_renew(by, version), reasons_against_renewal(by, version), ask="the governance lead")
     if version.suspends_at is None or version.suspended_at:
-        raise RuleError(f"No suspension of {version} is announced.")
+        raise RuleError(
+            f"No suspension of {version} is announced.", remedy="Reload the page and look again."
+        )
     if version.extended_at:
         raise RuleError(
             f"The suspension of {version} was put off on {version.extended_at:%-d %B %Y}, which is done once.",

@@ -78,7 +78,8 @@ def renew(by: User, version: ModelVersion, reason: str, no_conflict: bool) -> Mo
     require(can_renew(by, version), reasons_against_renewal(by, version), ask="the governance lead")
     if not due_for_renewal().filter(pk=version.pk).exists():
         raise RuleError(
-            f"{version} is not due: a live version is reviewed again from {max(REMINDER_DAYS)} days before its approval ends."
+            f"{version} is not due: a live version is reviewed again from {max(REMINDER_DAYS)} days before its approval ends.",
+            remedy="Come back when it is due.",
         )
     if version.suspended_at and not version.is_stopped_unreviewed:
         raise RuleError(f"{version} is suspended.", remedy="Let it run again first.")

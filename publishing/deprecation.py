@@ -142,7 +142,9 @@ class VersionEnd(Kind):
         if change.version.state != STATE.PUBLISHED:
             state = change.version.get_state_display().lower()
             raise RuleError(
-                f"{change.version} is {state}; it cannot be deprecated.", field="version"
+                f"{change.version} is {state}; it cannot be deprecated.",
+                field="version",
+                remedy="Reload the page and look again.",
             )
         number, model = (change.after.get(name, "") for name in ("successor", "successor_model"))
         if number:

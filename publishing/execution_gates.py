@@ -90,11 +90,14 @@ def request(by: User, version: ModelVersion) -> GateRun:
         ask=str(version.model.owner_team),
     )
     if version.kind == ModelVersion.Kind.EXTERNAL and not settings.ENDPOINT_CHECKS:
-        raise RuleError(NOT_ASKED)
+        raise RuleError(NOT_ASKED, ask="the operators")
     if version.state not in FROZEN:
-        raise RuleError("The checks run from the submission on, when the files are frozen.")
+        raise RuleError(
+            "The checks run from the submission on, when the files are frozen.",
+            remedy="Wait until it is submitted.",
+        )
     if version.gate_runs.open().exists():
-        raise RuleError("The checks are under way.")
+        raise RuleError("The checks are under way.", remedy="Wait until they have ended.")
     if version.is_editable and digest(build_manifest(version)) != version.manifest_sha256:
         raise RuleError(
             "The version was changed since it was submitted.",

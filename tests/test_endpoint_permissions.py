@@ -254,10 +254,11 @@ def answers(fixtures, name, thing, method="get", people=PEOPLE):
 
 
 def says_who_can_help(response):
-    """A refusal (403) names whom to ask, or what one can do."""
-    if response.status_code != 403:
+    """A refusal (403, and 409 of the API) names whom to ask, or what one can do."""
+    is_json = "json" in response.get("Content-Type", "")
+    if response.status_code not in ((403, 409) if is_json else (403,)):
         return True
-    if "json" in response["Content-Type"]:
+    if is_json:
         told = response.json()
     else:
         error = response.context and response.context.get("error")

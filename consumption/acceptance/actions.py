@@ -56,7 +56,10 @@ def add_example(
     """Store an example of the team's own. From the first one on, automatic updates pass them first. Raises NotAllowed, Invalid."""
     subscription = updates.held_subscription(by, subscription)
     if subscription.examples.count() >= AcceptanceExample.MOST:
-        raise RuleError(f"At most {AcceptanceExample.MOST} examples are kept.")
+        raise RuleError(
+            f"At most {AcceptanceExample.MOST} examples are kept.",
+            remedy="Delete one that you no longer need.",
+        )
     if not row or len(json.dumps(row)) > MOST_BYTES:
         raise Invalid(f"Send values of up to {MOST_BYTES // 1024} KiB.", field="row")
     if low is None and high is None and not expected:
@@ -128,7 +131,9 @@ def accept_result(by: User, result: AcceptanceResult, reason: str) -> Acceptance
     subscription = updates.held_subscription(by, result.run.subscription)
     require_reason(reason, "the record keeps it")
     if result.is_fine:
-        raise RuleError(f"{result.example} needs no accepting.")
+        raise RuleError(
+            f"{result.example} needs no accepting.", remedy="Reload the page and look again."
+        )
     AcceptanceResult.objects.filter(pk=result.pk).update(
         accepted_by=by, accepted_at=timezone.now(), accepted_reason=reason.strip()
     )

@@ -260,7 +260,7 @@ def share_figures(by: User, evaluation: BatchEvaluation) -> BatchEvaluation:
         .get(pk=evaluation.pk)
     )
     if evaluation.shared_at:
-        raise RuleError("Its figures are shared already.")
+        raise RuleError("Its figures are shared already.", remedy="Reload the page and look again.")
     shared = shareable(evaluation)
     if not shared:
         raise RuleError(
@@ -337,7 +337,11 @@ def complete_receipt(evaluation: BatchEvaluation) -> DeletionReceipt:
     files, size = evaluation_files.erase(evaluation)
     has_key = EvaluationKey.objects.filter(evaluation=evaluation).exists()
     if has_key or not evaluation_files.is_empty(evaluation):
-        raise RuleError(f"The rows of {evaluation} could not be removed.")
+        raise RuleError(
+            f"The rows of {evaluation} could not be removed.",
+            remedy="Try again later.",
+            ask="the operators",
+        )
     receipt.files, receipt.size, receipt.rows = files, size, evaluation.rows
     receipt.rows_left, receipt.done_at = 0, timezone.now()
     receipt.save()

@@ -210,14 +210,20 @@ def _make_or_fail(move: Move, subscription: Subscription) -> int:
     by = User.objects.system(SYSTEM)
     try:
         if subscription.state not in GRANTED:
-            raise RuleError(f"The subscription is {subscription.get_state_display().lower()}.")
+            raise RuleError(
+                f"The subscription is {subscription.get_state_display().lower()}.",
+                ask=str(subscription.model.owner_team),
+            )
         if move.to_version:
             _require_version(subscription, move.to_version, move.version_policy)
         elif move.to_plan:
             _require_plan(subscription, move.to_plan)
             _require_same_terms(move)
             if move.decided_by is None and not may_move(subscription, move.to_plan):
-                raise RuleError(f"{subscription.model.owner_team} approves who gets this plan.")
+                raise RuleError(
+                    f"{subscription.model.owner_team} approves who gets this plan.",
+                    ask=str(subscription.model.owner_team),
+                )
     except RuleError as refusal:
         transition(move, Move.State.FAILED, note=refusal.sentence)
         record(by, "move.fail", move, reason=refusal.sentence)
@@ -402,11 +408,16 @@ def _require_version(subscription: Subscription, version: ModelVersion, policy: 
             remedy="Subscribe to that model.",
         )
     if subscription.state not in GRANTED:
-        raise RuleError(f"This subscription is {subscription.get_state_display().lower()}.")
+        raise RuleError(
+            f"This subscription is {subscription.get_state_display().lower()}.",
+            ask=str(subscription.model.owner_team),
+        )
     is_pinned_so = subscription.pinned_version_id == version.pk
     if is_pinned_so and policy == subscription.version_policy:
         raise RuleError(
-            f"{subscription.application} starts from {version.number} already.", field="version"
+            f"{subscription.application} starts from {version.number} already.",
+            field="version",
+            remedy="Choose another version.",
         )
     require_takes_callers(version)
     is_other = version.pk != subscription.pinned_version_id
@@ -428,12 +439,21 @@ def _require_version(subscription: Subscription, version: ModelVersion, policy: 
 def _require_plan(subscription: Subscription, plan: Plan) -> None:
     if plan.model_id != subscription.model_id or not plan.is_offered:
         raise RuleError(
-            f"The {plan.name} plan is not offered for {subscription.model}.", field="plan"
+            f"The {plan.name} plan is not offered for {subscription.model}.",
+            field="plan",
+            remedy="Choose another plan.",
         )
     if subscription.state not in GRANTED:
-        raise RuleError(f"This subscription is {subscription.get_state_display().lower()}.")
+        raise RuleError(
+            f"This subscription is {subscription.get_state_display().lower()}.",
+            ask=str(subscription.model.owner_team),
+        )
     if plan.pk == subscription.plan_id:
-        raise RuleError(f"{subscription.application} is on the {plan} plan already.", field="plan")
+        raise RuleError(
+            f"{subscription.application} is on the {plan} plan already.",
+            field="plan",
+            remedy="Choose another plan.",
+        )
 
 
 def _require_same_terms(move: Move) -> None:

@@ -77,7 +77,11 @@ def start(
             f"You have measured {RUNS_AN_HOUR} times within an hour.", remedy="Wait a while."
         )
     if request_of(version, count) is None:
-        raise RuleError("The version has no example to send.", field="version")
+        raise RuleError(
+            "The version has no example to send.",
+            field="version",
+            ask=str(version.model.owner_team),
+        )
     wanted = LatencyRun(user=by, version=version, rows=count, expected_calls=expected_calls)
     try:
         with transaction.atomic():

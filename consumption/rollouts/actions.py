@@ -278,9 +278,17 @@ def restart_rollout(by: User, rollout: Rollout) -> Rollout:
         ask=str(version.model.owner_team),
     )
     if not rollout.is_given_up or version.rollouts.filter(pk__gt=rollout.pk).exists():
-        raise RuleError(f"{rollout} is {rollout.get_state_display().lower()}.", field="state")
+        raise RuleError(
+            f"{rollout} is {rollout.get_state_display().lower()}.",
+            field="state",
+            remedy="Reload the page and look again.",
+        )
     if not version.is_callable or version.state != ModelVersion.State.PUBLISHED:
-        raise RuleError(f"{version} takes no new subscriptions.", field="version")
+        raise RuleError(
+            f"{version} takes no new subscriptions.",
+            field="version",
+            remedy="Choose a version that does.",
+        )
     again = _announce(by, version, notice=False)
     if again.starts_at < rollout.starts_at:  # stopped before its notice had run
         Rollout.objects.filter(pk=again.pk).update(starts_at=rollout.starts_at)
@@ -298,9 +306,17 @@ def agree_to_update(by: User, rollout: Rollout, subscription: Subscription) -> R
     subscription = updates.held_subscription(by, subscription)
     member = rollout.members.filter(subscription=subscription).first()
     if member is None or not rollout.needs_yes:
-        raise RuleError(f"{rollout} does not ask {subscription.application}.", field="subscription")
+        raise RuleError(
+            f"{rollout} does not ask {subscription.application}.",
+            field="subscription",
+            remedy="Reload the page and look again.",
+        )
     if rollout.is_given_up:
-        raise RuleError(f"{rollout} is {rollout.get_state_display().lower()}.", field="state")
+        raise RuleError(
+            f"{rollout} is {rollout.get_state_display().lower()}.",
+            field="state",
+            remedy="Reload the page and look again.",
+        )
     if member.agreed_at is None:
         member.agreed_by, member.agreed_at = by, timezone.now()
         member.save(update_fields=["agreed_by", "agreed_at"])

@@ -38,7 +38,10 @@ def held_subscription(by: User, subscription: Subscription) -> Subscription:
         ask=str(team),
     )
     if held.state not in (Subscription.State.ACTIVE, Subscription.State.PAUSED):
-        raise RuleError(f"This subscription is {held.get_state_display().lower()}.")
+        raise RuleError(
+            f"This subscription is {held.get_state_display().lower()}.",
+            remedy="Reload the page and look again.",
+        )
     return held
 
 
@@ -224,5 +227,6 @@ def _said(
 def _require_automatic(subscription: Subscription) -> None:
     if subscription.version_policy == Subscription.Policy.PIN_EXACT:
         raise RuleError(
-            f"{subscription.application} stays on exactly {subscription.pinned_version.number}: no update reaches it."
+            f"{subscription.application} stays on exactly {subscription.pinned_version.number}: no update reaches it.",
+            remedy="Choose another version policy, or move it by hand.",
         )

@@ -90,7 +90,10 @@ def be_away(by: User, starts_on: date, ends_on: date) -> Absence:
             field="ends_on",
         )
     if Absence.objects.filter(user=by).for_page().count() >= MOST_ABSENCES:
-        raise RuleError(f"At most {MOST_ABSENCES} absences can be planned.")
+        raise RuleError(
+            f"At most {MOST_ABSENCES} absences can be planned.",
+            remedy="Cancel one that you no longer need.",
+        )
     absence = Absence.objects.create(user=by, starts_on=starts_on, ends_on=ends_on)
     record(by, "absence.plan", absence, starts=starts_on.isoformat(), ends=ends_on.isoformat())
     hand_over_absent(timezone.localdate())
@@ -105,7 +108,7 @@ def cancel_absence(by: User, absence: Absence) -> Absence:
         absence.user_id == by.pk, "Each person cancels the own absences.", ask=str(absence.user)
     )
     if absence.cancelled_at:
-        raise RuleError("It is cancelled already.")
+        raise RuleError("It is cancelled already.", remedy="Reload the page and look again.")
     absence.cancelled_at = timezone.now()
     absence.save(update_fields=["cancelled_at"])
     record(by, "absence.cancel", absence)

@@ -97,7 +97,8 @@ def record_correction(by: User, version: ModelVersion, reason: str) -> GateResul
     compared = next((result for result in results if result.gate == behaviour.GATE), None)
     if compared is None or compared.verdict != GateResult.Verdict.FAIL:
         raise RuleError(
-            "It was not compared with the version in use, or is within the limits: there is nothing to record."
+            "It was not compared with the version in use, or is within the limits: there is nothing to record.",
+            remedy="Reload the page and look again.",
         )
     require_reason(reason, "it stays on the record, and reviewers read it")
     kept = record_gate(

@@ -220,7 +220,10 @@ def _check_final(review: Review, outcome: str) -> None:
         return
     if open_others.exists():
         kinds = ", ".join(other.get_kind_display().lower() for other in open_others)
-        raise RuleError(f"The final approval comes last; still open: {kinds}.")
+        raise RuleError(
+            f"The final approval comes last; still open: {kinds}.",
+            remedy="Decide it when they are done.",
+        )
     _require_still_apart(review.version, review.round)
     if blocking := blocking_gates(review.version):
         raise RuleError(
@@ -265,7 +268,8 @@ def _approve(by: User, version: ModelVersion, round_number: int) -> None:
     needed = policies.min_people(version)
     if len(people) < needed:
         raise RuleError(
-            f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}."
+            f"At {version.risk_tier} risk {needed} different people approve; so far {len(people)}.",
+            ask="another reviewer",
         )
     days = policies.rules_of(version).days("valid_days", version.risk_tier)
     now = timezone.now()

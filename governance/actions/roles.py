@@ -34,7 +34,10 @@ def propose_role(by: User, user: User, role: str, reason: str) -> RoleChange:
     user = User.objects.select_for_update().get(pk=user.pk)
     _require_fitting(user, role)
     if RoleChange.objects.open().filter(user=user, role=role).exists():
-        raise RuleError(f"{Role(role).label} for {user} waits for a second person already.")
+        raise RuleError(
+            f"{Role(role).label} for {user} waits for a second person already.",
+            ask="another administrator or the governance lead",
+        )
     change = RoleChange.objects.create(user=user, role=role, reason=reason.strip(), proposed_by=by)
     record(by, "role.propose", change, reason=change.reason, user=user.username, role=role)
     if role in GIVEN_BY_ONE:

@@ -25,7 +25,9 @@ def suspend(by: User, version: ModelVersion, reason: str) -> ModelVersion:
     )
     require_reason(reason, "consumers read it")
     if version.suspended_at:
-        raise RuleError(f"{version} is suspended already.")
+        raise RuleError(
+            f"{version} is suspended already.", remedy="Reload the page and look again."
+        )
     return stop(by, version, reason)
 
 
@@ -49,7 +51,7 @@ def resume(by: User, version: ModelVersion, reason: str) -> ModelVersion:
         ask="the governance lead or the model risk officer",
     )
     if not version.suspended_at:
-        raise RuleError(f"{version} is not suspended.")
+        raise RuleError(f"{version} is not suspended.", remedy="Reload the page and look again.")
     if version.is_stopped_unreviewed:
         raise RuleError(
             f"The approval of {version} ended on {version.approved_until:%-d %B %Y}.",

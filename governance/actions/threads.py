@@ -30,7 +30,9 @@ def open_thread(by: User, version: ModelVersion, anchor: str, text: str) -> Thre
     if anchor not in threads.anchors(version):
         raise Invalid("The version has no such field.", field="anchor")
     if Thread.objects.filter(version=version).count() >= MOST_THREADS:
-        raise RuleError(f"A version has at most {MOST_THREADS} threads.")
+        raise RuleError(
+            f"A version has at most {MOST_THREADS} threads.", remedy="Go on in one that is open."
+        )
     thread = Thread.objects.create(version=version, anchor=anchor, opened_by=by)
     record(by, "thread.open", thread, anchor=anchor, version=version.pk)
     _say(by, thread, text)
@@ -45,7 +47,9 @@ def reply(by: User, thread: Thread, text: str) -> Comment:
     if thread.resolved_at:
         raise RuleError("This thread is resolved.", remedy="Open another one.")
     if thread.comments.count() >= MOST_COMMENTS:
-        raise RuleError(f"A thread has at most {MOST_COMMENTS} comments.")
+        raise RuleError(
+            f"A thread has at most {MOST_COMMENTS} comments.", remedy="Open a new thread."
+        )
     return _say(by, thread, text)
 
 

@@ -68,7 +68,9 @@ def ask_waiver(
         raise Invalid("No waiver opens this check.", field="gate")
     if declared not in askable(by, version):
         raise RuleError(
-            f"{declared.label} does not block {version}, or a waiver was asked for.", field="gate"
+            f"{declared.label} does not block {version}, or a waiver was asked for.",
+            field="gate",
+            remedy="Reload the page and look again.",
         )
     require_reason(reason, "it stays on the record, and reviewers and consumers read it")
     require_prose(instead, "what is done instead", "instead")

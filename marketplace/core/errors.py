@@ -13,7 +13,7 @@ class BusinessAnswer(Exception):
     message  the sentence shown to the person.
     field    the form or API field it is about, or None.
     remedy   what would make the answer yes, or "".
-    ask      who can help ("the model risk officer"), or "".
+    ask      who can help ("the model risk officer"), or "". Refusals (403, 409) have one of the two (tests/core/test_house.py).
     """
 
     status = 409

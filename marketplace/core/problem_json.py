@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from marketplace.core import disk_space, request_ids
 from marketplace.core.errors import BusinessAnswer, InsufficientStorage, Unreadable
+from marketplace.core.problem_types import BY_SLUG
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -87,6 +88,7 @@ KNOWN = {
     DataError: UNUSABLE,
 }
 RETRY_AFTER_S = 5
+REFUSALS = (403, 409, 422)
 MOST_ERRORS = 50  # that one answer lists
 
 
@@ -98,7 +100,10 @@ def is_database_unavailable(error):
 
 
 def problem(status, slug, title, detail, **members):
-    """The body of a problem: type, title, status, detail, instance, and the extra members given."""
+    """The body of a problem: type, title, status, detail, instance, and the extra members given.
+
+    A refusal that names neither a remedy nor whom to ask has the remedy of its type.
+    """
     body = {
         "type": f"/docs/problems/{slug}",
         "title": title,
@@ -106,7 +111,10 @@ def problem(status, slug, title, detail, **members):
         "detail": detail,
         "instance": f"urn:request:{request_ids.current()}",
     }
-    return body | {name: value for name, value in members.items() if value}
+    body |= {name: value for name, value in members.items() if value}
+    if status in REFUSALS and not {"remedy", "ask"} & body.keys():
+        body["remedy"] = BY_SLUG[slug].remedy
+    return body
 
 
 def handle(error, context):

@@ -342,7 +342,7 @@ PROBLEM_TYPES = [
         403,
         "You may not do this",
         "The right belongs to somebody else; `ask` says who can help.",
-        "Ask them.",
+        "Ask the team whose it is, or an administrator.",
     ),
     ProblemType(
         "package-refused",

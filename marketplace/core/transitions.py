@@ -32,6 +32,7 @@ def transition(obj: Stateful, to: str, **fields: Any) -> Stateful:
         raise RuleError(
             f"{obj} is {obj.get_state_display().lower()}; it cannot become {obj.State(to).label.lower()}.",
             field="state",
+            remedy="Reload the page and look again.",
         )
     if hasattr(obj, "state_since"):
         fields["state_since"] = timezone.now()

@@ -128,7 +128,10 @@ def challenge(by: User, webhook: Webhook) -> Webhook:
     """Send the challenge (again): to prove a new address, or to switch a webhook on. Raises NotAllowed, RuleError."""
     _require_manager(by, webhook.team)
     if webhook.state not in (Webhook.State.PENDING, Webhook.State.DISABLED):
-        raise RuleError(f"{webhook} is {webhook.get_state_display().lower()}; it needs no proof.")
+        raise RuleError(
+            f"{webhook} is {webhook.get_state_display().lower()}; it needs no proof.",
+            remedy="Reload the page and look again.",
+        )
     record(by, "webhook.challenge", webhook)
     return _ask_for_proof(webhook)
 

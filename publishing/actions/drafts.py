@@ -137,7 +137,7 @@ def confirm_names(by: User, version: ModelVersion) -> ModelVersion:
     hold_editable(by, version)
     mapping = version.manifest.get("mapping")
     if not mapping or not mapping["to_confirm"]:
-        raise RuleError("There are no names to confirm.")
+        raise RuleError("There are no names to confirm.", remedy="Reload the page and look again.")
     manifest = {**version.manifest, "mapping": {**mapping, "to_confirm": False}}
     return save_version(by, version, manifest=manifest)
 

@@ -92,7 +92,9 @@ def call_off_brownouts(by: User, version: ModelVersion, reason: str) -> ModelVer
     )
     _require_announced(version)
     if not brownouts.coming(version):
-        raise RuleError(f"{version} has no brownout to come.")
+        raise RuleError(
+            f"{version} has no brownout to come.", remedy="Reload the page and look again."
+        )
     require_reason(reason, "consumers read it")
     called_off = [span for span in version.brownouts if not _is_over(span)]
     version.brownouts = [span for span in version.brownouts if _is_over(span)]
@@ -124,7 +126,9 @@ def write_about_move(
     _require_announced(version)
     if not migration_board.concerned(version).filter(pk=subscription.pk).exists():
         raise RuleError(
-            f"{version} does not answer {subscription.application}.", field="subscription"
+            f"{version} does not answer {subscription.application}.",
+            field="subscription",
+            remedy="Choose an application that it answers.",
         )
     require_reason(text, "the other team acts on it")
     earlier = MigrationMessage.objects.filter(
@@ -165,7 +169,10 @@ def retire(by: User, version: ModelVersion) -> ModelVersion:
     )
     sunset = _require_announced(version)
     if sunset > timezone.now():
-        raise RuleError(f"{version} was announced to answer until {_day(sunset)}.")
+        raise RuleError(
+            f"{version} was announced to answer until {_day(sunset)}.",
+            remedy="Retire it then, or announce another end.",
+        )
     board = migration_board.of(version)
     _require_guide(version, board)
     _require_nobody_waits(version, board)
@@ -207,7 +214,10 @@ def _require_announced(version: ModelVersion) -> datetime:
     """The announced sunset. Raises RuleError."""
     if version.state != STATE.DEPRECATED or version.sunset_at is None:
         state = version.get_state_display().lower()
-        raise RuleError(f"{version} is {state}: no end is announced that is to come.")
+        raise RuleError(
+            f"{version} is {state}: no end is announced that is to come.",
+            remedy="Reload the page and look again.",
+        )
     return version.sunset_at
 
 

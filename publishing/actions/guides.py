@@ -45,7 +45,8 @@ def write_guide(
     )
     if version.state not in ModelVersion.LIVE:
         raise RuleError(
-            f"{version} is {version.get_state_display().lower()}: nobody can move from it."
+            f"{version} is {version.get_state_display().lower()}: nobody can move from it.",
+            remedy="Reload the page and look again.",
         )
     for name in ("what_changes", "steps", "checks"):
         if len(getattr(text, name).strip()) < WORDS_MIN:

@@ -39,7 +39,10 @@ def publish(by: User, version: ModelVersion) -> ModelVersion:
         ask=str(version.model.owner_team),
     )
     if not is_hosted(version):
-        raise RuleError(f"{version} is not running yet; it is published as soon as it is.")
+        raise RuleError(
+            f"{version} is not running yet; it is published as soon as it is.",
+            remedy="Wait until it runs; nothing else is to be done.",
+        )
     _require_unbroken_contract(version)
     transition(version, ModelVersion.State.PUBLISHED, published_at=timezone.now())
     list_model(by, version.model)

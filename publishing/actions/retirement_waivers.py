@@ -49,16 +49,23 @@ def ask_retirement_waiver(
         ask=str(owner_team),
     )
     if version.state != ModelVersion.State.DEPRECATED:
-        raise RuleError(f"{version} is {version.get_state_display().lower()}: no end is to come.")
+        raise RuleError(
+            f"{version} is {version.get_state_display().lower()}: no end is to come.",
+            remedy="Reload the page and look again.",
+        )
     row = next(
         (row for row in migration_board.of(version) if row.subscription.pk == subscription.pk), None
     )
     if row is None or not row.is_blocking:
         raise RuleError(
-            f"{version} need not wait for {subscription.application}.", field="subscription"
+            f"{version} need not wait for {subscription.application}.",
+            field="subscription",
+            remedy="Choose an application that still calls it.",
         )
     if row.waiver is not None:
-        raise RuleError("A waiver was asked for.", field="subscription")
+        raise RuleError(
+            "A waiver was asked for.", field="subscription", remedy="Wait until it is decided."
+        )
     require_reason(reason, "governance decides by it, and the consumer's team reads it")
     require_prose(instead, "what the consumer does without it", "instead")
     _require_fitting_end(version, ends_on)

@@ -119,7 +119,11 @@ def _submit(by: User, version: ModelVersion) -> ModelVersion:
 def _not_ready(version: ModelVersion, first: Missing, diff: ContractDiff | None) -> RuleError:
     """The answer to who submits a draft that lacks something: the first thing in words, and all of them as problems."""
     breaks = diff is not None and first.step == contract_diff.GATE
-    error = RuleError(f"{version} is not ready to submit: {first.sentence}", field=first.step)
+    error = RuleError(
+        f"{version} is not ready to submit: {first.sentence}",
+        field=first.step,
+        remedy="Finish that step first.",
+    )
     if diff is not None and breaks:
         error = diff.refusal()
     error.problems += [

@@ -50,11 +50,11 @@ def test_apps_import_only_what_stands_below():
 
 
 HELP = {"ask", "remedy"}
-IS_PLAIN_REFUSAL = {"require": 2, "NotAllowed": 1}  # so many arguments name nobody
+IS_PLAIN_REFUSAL = {"require": 2, "NotAllowed": 1, "RuleError": 1}  # so many arguments name nobody
 
 
 def refusals_without_help(path):
-    """Lines of a file where somebody is refused (403) and told neither whom to ask nor what to do."""
+    """Lines of a file where somebody is refused (403, 409) and told neither whom to ask nor what to do."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             most = IS_PLAIN_REFUSAL.get(node.func.id, 0)

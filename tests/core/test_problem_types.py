@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from marketplace.core.problem_json import problem
 from marketplace.core.problem_types import BY_SLUG
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,3 +28,10 @@ def test_the_pages_are_open_to_anyone(client):
     page = client.get("/docs/problems/rate-limited")
     assert page.status_code == 200 and b"What to do" in page.content
     assert client.get("/docs/problems/nonsense").status_code == 404
+
+
+@pytest.mark.parametrize("slug", ["invalid", "conflict", "in-flight", "not-allowed"])
+def test_a_refusal_without_help_of_its_own_has_that_of_its_type(slug):
+    known = BY_SLUG[slug]
+    assert problem(known.status, slug, "", "No.")["remedy"] == known.remedy
+    assert "remedy" not in problem(known.status, slug, "", "No.", ask="the operators")

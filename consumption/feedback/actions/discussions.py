@@ -162,7 +162,9 @@ def _say(by: User, discussion: Discussion, text: str, title: str) -> DiscussionM
     if not text.strip() or len(text) > MESSAGE_MAX:
         raise Invalid(f"Write 1 to {MESSAGE_MAX} characters.", field="text")
     if discussion.messages.count() >= MOST_MESSAGES:
-        raise RuleError(f"A discussion has at most {MOST_MESSAGES} messages.")
+        raise RuleError(
+            f"A discussion has at most {MOST_MESSAGES} messages.", remedy="Open a new one."
+        )
     message = DiscussionMessage.objects.create(
         discussion=discussion,
         by=by,

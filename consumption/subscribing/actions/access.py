@@ -271,10 +271,15 @@ def change_plan(by, subscription, plan):
     )
     if plan.model_id != subscription.model_id or not plan.is_offered:
         raise RuleError(
-            f"The {plan.name} plan is not offered for {subscription.model}.", field="plan"
+            f"The {plan.name} plan is not offered for {subscription.model}.",
+            field="plan",
+            remedy="Choose another plan.",
         )
     if subscription.state not in Subscription.OPEN:
-        raise RuleError(f"This subscription is {subscription.get_state_display().lower()}.")
+        raise RuleError(
+            f"This subscription is {subscription.get_state_display().lower()}.",
+            remedy="Reload the page and look again.",
+        )
     if plan.pk == subscription.plan_id:
         return subscription
     if not may_move(subscription, plan):
@@ -331,7 +336,11 @@ def check_can_start(application, plan, version):
         )
     require_takes_callers(version)
     if not plan.is_offered:
-        raise RuleError(f"The {plan.name} plan is no longer offered.", field="plan")
+        raise RuleError(
+            f"The {plan.name} plan is no longer offered.",
+            field="plan",
+            remedy="Choose another plan.",
+        )
     if Subscription.objects.open().filter(application=application, model=plan.model).exists():
         raise RuleError(
             f"{application} already has a subscription to {plan.model}.",

@@ -35,7 +35,10 @@ def change_end(by: User, subscription: Subscription, ends_on: date | None) -> Su
     _require_team(by, subscription)
     check_end(ends_on)
     if subscription.state not in Subscription.OPEN:
-        raise RuleError(f"{subscription} is {subscription.get_state_display().lower()}.")
+        raise RuleError(
+            f"{subscription} is {subscription.get_state_display().lower()}.",
+            remedy="Reload the page and look again.",
+        )
     before = subscription.ends_on
     Subscription.objects.filter(pk=subscription.pk, state__in=Subscription.OPEN).update(
         ends_on=ends_on
@@ -67,7 +70,10 @@ def confirm_use(by: User, subscription: Subscription) -> Subscription:
     """
     _require_team(by, subscription)
     if subscription.state not in (State.ACTIVE, State.PAUSED) or subscription.confirm_by is None:
-        raise RuleError(f"{subscription} is {subscription.get_state_display().lower()}.")
+        raise RuleError(
+            f"{subscription} is {subscription.get_state_display().lower()}.",
+            remedy="Reload the page and look again.",
+        )
     today = _today(timezone.now())
     if subscription.confirm_by > today + CONFIRM_EARLY:
         raise Invalid(

@@ -153,7 +153,11 @@ def keep_strategic(by: User, item: CurationItem, *, reason: str, until: date) ->
     item = _locked(item)
     _require_open(item)
     if item.kind != Kind.UNUSED:
-        raise RuleError("Only a model without consumers is kept as strategic.", field="until")
+        raise RuleError(
+            "Only a model without consumers is kept as strategic.",
+            field="until",
+            remedy="Choose another answer.",
+        )
     require_reason(reason, "the publisher and other managers read it")
     _require_day(until, "until")
     mark = StrategicMark.objects.create(model=item.model, until=until, reason=reason.strip(), by=by)

@@ -82,7 +82,7 @@ def sign_up(by: User, event: CompanyEvent) -> SignUp:
     event = _locked(event)
     _require_open(event)
     if event.ends_at <= timezone.now():
-        raise RuleError(f"{event} is over.")
+        raise RuleError(f"{event} is over.", remedy="Choose an event that is still to come.")
     live = event.sign_ups.filter(withdrawn_at=None)
     if own := live.filter(person=by).first():
         return own
@@ -101,7 +101,7 @@ def withdraw(by: User, event: CompanyEvent) -> CompanyEvent:
     require(can_sign_up(by), "People sign up themselves.", remedy="Sign in and do it yourself.")
     event = _locked(event)
     if event.starts_at <= timezone.now():
-        raise RuleError(f"{event} has begun.")
+        raise RuleError(f"{event} has begun.", remedy="Choose an event that is still to come.")
     own = event.sign_ups.filter(person=by, withdrawn_at=None)
     if not own.update(withdrawn_at=timezone.now()):
         raise RuleError("You are not signed up.", remedy="Reload the page.")
@@ -115,7 +115,7 @@ def note_attendance(by: User, event: CompanyEvent, people: Collection[str]) -> C
     require(can_plan(by), WHO, ask="the marketplace managers")
     event = _locked(event)
     if event.state == CompanyEvent.State.CANCELLED or event.starts_at > timezone.now():
-        raise RuleError(f"{event} has not taken place.")
+        raise RuleError(f"{event} has not taken place.", remedy="Come back when it is over.")
     signed = event.sign_ups.filter(withdrawn_at=None)
     came = signed.filter(person__username__in=people)
     unknown = set(people) - set(came.values_list("person__username", flat=True))
@@ -190,7 +190,10 @@ def _require_times(starts_at: datetime, ends_at: datetime) -> None:
 
 def _require_open(event: CompanyEvent) -> None:
     if event.state != CompanyEvent.State.OPEN:
-        raise RuleError(f"{event} is {event.get_state_display().lower()}.")
+        raise RuleError(
+            f"{event} is {event.get_state_display().lower()}.",
+            remedy="Choose an event that is still to come.",
+        )
 
 
 def _locked(event: CompanyEvent) -> CompanyEvent:

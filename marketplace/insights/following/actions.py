@@ -21,7 +21,11 @@ def follow(
     if (domain is None) == (collection is None):
         raise Invalid("Name a domain or a collection.", field="domain")
     if collection is not None and collection.state != Collection.State.PUBLISHED:
-        raise RuleError(f"{collection} is not published.", field="collection")
+        raise RuleError(
+            f"{collection} is not published.",
+            field="collection",
+            remedy="Choose a published collection.",
+        )
     User.objects.select_for_update().get(pk=by.pk)
     followed, is_new = Follow.objects.get_or_create(person=by, domain=domain, collection=collection)
     if is_new and Follow.objects.filter(person=by).count() > MOST:

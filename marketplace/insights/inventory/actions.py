@@ -124,7 +124,9 @@ def match(by: User, entry: ProductionModel, model: RegisteredModel) -> Productio
     require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
     entry = _locked(entry)
     if model.state != RegisteredModel.State.PUBLISHED:
-        raise RuleError(f"{model} is not published.", field="model")
+        raise RuleError(
+            f"{model} is not published.", field="model", remedy="Choose a published model."
+        )
     entry.published_as, entry.matched_by, entry.matched_at = model, by, timezone.now()
     entry.save(update_fields=["published_as", "matched_by", "matched_at"])
     record(by, "inventory.match", entry, model=model.slug)

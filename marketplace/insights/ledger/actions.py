@@ -50,7 +50,7 @@ def state_counterfactual(by: User, subscription: Subscription, counterfactual: s
         raise Invalid("Say what the team would have done.", field="counterfactual")
     unsaid = Subscription.objects.filter(pk=subscription.pk, counterfactual="")
     if not unsaid.update(counterfactual=counterfactual):
-        raise RuleError("It was said already, and stays as it was said.")
+        raise RuleError("It was said already, and stays as it was said.", ask="Finance")
     subscription.counterfactual = counterfactual
     record(by, "subscription.counterfactual", subscription, counterfactual=counterfactual)
     return subscription
@@ -171,7 +171,10 @@ def reject_line(by: User, line: ReuseEvent, reason: str) -> ReuseEvent:
     posting.lock()
     _require_standing(line)
     if not line.high:
-        raise RuleError("The line counts nothing; there is nothing to take back.")
+        raise RuleError(
+            "The line counts nothing; there is nothing to take back.",
+            remedy="Reload the page and look again.",
+        )
     return posting.reverse_line(by, line, reason)
 
 
@@ -205,10 +208,14 @@ def sign_quarter(by: User, quarter: date) -> SignedQuarter:
 
 def _require_signable(by: User, quarter: date) -> None:
     if posting.is_signed(quarter):
-        raise RuleError(f"{quarters.name_of(quarter)} is signed already.")
+        raise RuleError(
+            f"{quarters.name_of(quarter)} is signed already.",
+            remedy="Reload the page and look again.",
+        )
     if quarters.last_day(quarter) >= timezone.now().date():
         raise RuleError(
-            f"{quarters.name_of(quarter)} ends on {quarters.last_day(quarter):%-d %B %Y}."
+            f"{quarters.name_of(quarter)} ends on {quarters.last_day(quarter):%-d %B %Y}.",
+            remedy="Sign it when it has ended.",
         )
     first = signing.first_unsigned()
     if first is not None and first < quarter:
@@ -216,7 +223,9 @@ def _require_signable(by: User, quarter: date) -> None:
             f"{quarters.name_of(first)} comes first.", remedy="Quarters are signed in their order."
         )
     if first != quarter:
-        raise RuleError(f"Nothing is posted in {quarters.name_of(quarter)}.")
+        raise RuleError(
+            f"Nothing is posted in {quarters.name_of(quarter)}.", remedy="Choose another quarter."
+        )
     require(
         not _had_part(by, quarter),
         "Whoever had a part in a line or a claim of the quarter does not sign it.",

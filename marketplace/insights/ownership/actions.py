@@ -106,7 +106,10 @@ def take_back(by: User, succession: Succession) -> Succession:
 
 def _take_over(by: User, succession: Succession) -> None:
     if not succession.owner.is_active or not succession.owner.is_on(succession.team):
-        raise RuleError(f"{succession.owner} is not on {succession.team} any more.")
+        raise RuleError(
+            f"{succession.owner} is not on {succession.team} any more.",
+            remedy="Name another successor.",
+        )
     hand_over(
         by,
         succession.model,

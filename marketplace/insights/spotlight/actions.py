@@ -59,7 +59,9 @@ def show(by: User, spotlight: Spotlight, reason: str) -> Spotlight:
     ):
         raise RuleError(f"{MOST_SHOWN} are shown.", remedy="End one first.")
     if spotlight.model.state != RegisteredModel.State.PUBLISHED:
-        raise RuleError(f"{spotlight.model} is not published any more.")
+        raise RuleError(
+            f"{spotlight.model} is not published any more.", remedy="Choose a published model."
+        )
     if spotlight.model.quality_watch_since:
         raise RuleError(
             f"{spotlight.model} is on quality watch.", remedy="Have its late findings mended first."

@@ -50,7 +50,9 @@ def write(
     """Begin a story about a published model that the team uses, as a draft. lines: of the value ledger. Raises NotAllowed, Invalid, RuleError."""
     require(can_write(by, model, team), WHO, ask=str(team))
     if model.state != RegisteredModel.State.PUBLISHED:
-        raise RuleError(f"{model} is not published.", field="model")
+        raise RuleError(
+            f"{model} is not published.", field="model", remedy="Choose a published model."
+        )
     if team == model.owner_team:
         raise Invalid("A story is about a team that uses another team's model.", field="team")
     used = Subscription.objects.filter(model=model, application__team=team)
@@ -136,7 +138,9 @@ def publish(by: User, story: Story, reason: str) -> Story:
     if story.waits_for_agreement:
         raise RuleError(f"{story.quoted_person} has not agreed to the quote.", remedy="Ask them.")
     if story.model.state != RegisteredModel.State.PUBLISHED:
-        raise RuleError(f"{story.model} is not published any more.")
+        raise RuleError(
+            f"{story.model} is not published any more.", remedy="Choose a published model."
+        )
     transition(
         story, StoryState.PUBLISHED, published_at=timezone.now(), **Decided.decision(by, reason)
     )

@@ -34,9 +34,15 @@ def invite(by: User, person: User) -> User:
     """
     require(can_administer(by), ADMINISTRATORS, ask="an administrator")
     if not has_local_passwords():
-        raise RuleError("People sign in with the company's own sign-in; nobody needs a password.")
+        raise RuleError(
+            "People sign in with the company's own sign-in; nobody needs a password.",
+            remedy="Tell them to sign in there.",
+        )
     if person.is_system or not person.is_active or not person.email:
-        raise RuleError(f"{person} is not active, or has no e-mail address.")
+        raise RuleError(
+            f"{person} is not active, or has no e-mail address.",
+            remedy="Give the person an address, and activate them first.",
+        )
     if person.has_usable_password():
         raise RuleError(
             f"{person} has a password.", remedy="They ask for a new one on the sign-in page."

@@ -40,7 +40,7 @@ def ask_to_join(by: User, team: Team, words: str = "") -> JoinRequest:
     )
     User.objects.select_for_update().get(pk=by.pk)  # one request at a time is counted
     if by.is_on(team):
-        raise RuleError(f"You are on {team} already.", field="team")
+        raise RuleError(f"You are on {team} already.", field="team", remedy="Reload the page.")
     own = JoinRequest.objects.filter(person=by)
     if own.open().filter(team=team).exists():
         raise RuleError(f"You asked {team} already.", field="team", remedy="Wait for its answer.")

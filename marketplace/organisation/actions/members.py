@@ -57,7 +57,7 @@ def make_lead(by: User, membership: Membership) -> Membership:
     require(can_lead(by, team), LEADS, ask=f"a lead of {team}")
     require(by.pk != user.pk, OURSELVES, ask="another lead, or an administrator")
     if membership.is_lead:
-        raise RuleError(f"{user} leads {team} already.")
+        raise RuleError(f"{user} leads {team} already.", remedy="Reload the page and look again.")
     if not user.is_active:
         raise RuleError(f"{user} is deactivated.", remedy="Choose an active person.")
     return _set_role(by, membership, Role.LEAD, f"{user} is a lead of {team}")
@@ -70,7 +70,7 @@ def step_down(by: User, membership: Membership) -> Membership:
     team, user = membership.team, membership.user
     require(can_end(by, membership), LEADS, ask=f"a lead of {team}")
     if not membership.is_lead:
-        raise RuleError(f"{user} does not lead {team}.")
+        raise RuleError(f"{user} does not lead {team}.", remedy="Reload the page and look again.")
     _require_another_lead(membership)
     return _set_role(by, membership, Role.MEMBER, f"{user} no longer leads {team}")
 

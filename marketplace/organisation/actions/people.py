@@ -177,7 +177,9 @@ def _line(field: str, value: str) -> str:
 
 def _require_person(person: User) -> None:
     if person.is_system:
-        raise RuleError(f"{person} is part of the marketplace, not a person.")
+        raise RuleError(
+            f"{person} is part of the marketplace, not a person.", remedy="Choose a person."
+        )
 
 
 def _set_active(person: User, is_active: bool) -> None:
