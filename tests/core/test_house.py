@@ -50,14 +50,17 @@ def test_apps_import_only_what_stands_below():
 
 
 HELP = {"ask", "remedy"}
-IS_PLAIN_REFUSAL = {"require": 2, "NotAllowed": 1, "RuleError": 1}  # so many arguments name nobody
+REFUSALS = {"NotAllowed": 1, "RuleError": 1}  # so many arguments name nobody
+REFUSALS_AND_GUARD = REFUSALS | {"require": 2}
 
 
 def refusals_without_help(path):
     """Lines of a file where somebody is refused (403, 409) and told neither whom to ask nor what to do."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    text = path.read_text()
+    plain = REFUSALS_AND_GUARD if "core.guard import require" in text else REFUSALS
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            most = IS_PLAIN_REFUSAL.get(node.func.id, 0)
+            most = plain.get(node.func.id, 0)
             is_plain = 0 < len(node.args) <= most and not any(
                 isinstance(argument, ast.Starred) for argument in node.args
             )
