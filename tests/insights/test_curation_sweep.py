@@ -87,7 +87,8 @@ def test_a_dismissed_item_whose_fact_has_gone_ends():
 
 
 def test_a_run_that_breaks_says_so_and_the_next_one_catches_up(monkeypatch):
-    published()
+    version = published()
+    Membership.objects.filter(user=version.model.owner).update(left_at=NOW - timedelta(days=3))
     broken = kinds.DECLARED | {
         kinds.Kind.STALE: kinds.DECLARED[kinds.Kind.STALE].__class__(
             **vars(kinds.DECLARED[kinds.Kind.STALE]) | {"search": lambda today: 1 / 0}
@@ -98,6 +99,7 @@ def test_a_run_that_breaks_says_so_and_the_next_one_catches_up(monkeypatch):
         swept()
     run = CurationRun.objects.get()
     assert not run.went_well and "zero" in run.problem
+    assert one("owner").is_open, "what was searched for before it is kept"
     monkeypatch.undo()
     assert swept().went_well and one("stale").is_open
 

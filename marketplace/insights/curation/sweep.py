@@ -56,14 +56,16 @@ def _find(run: CurationRun, now: datetime) -> None:
     today = now.astimezone(UTC).date()
     health.write(today)
     candidates: list[CurationItem] = []
-    for declared in DECLARED.values():
-        with transaction.atomic():  # short: whoever decides about an item waits for it
-            changes = _changes(declared, now, today)
-            _write(changes)
-        candidates += changes.new
-        run.found += len(changes.again)
-        run.closed += sum(item.closed_at == now for item in changes.gone)
-    _propose(run, candidates, today)
+    try:
+        for declared in DECLARED.values():
+            with transaction.atomic():  # short: whoever decides about an item waits for it
+                changes = _changes(declared, now, today)
+                _write(changes)
+            candidates += changes.new
+            run.found += len(changes.again)
+            run.closed += sum(item.closed_at == now for item in changes.gone)
+    finally:  # what the searches before a broken one found is kept
+        _propose(run, candidates, today)
     hand_out()
     telling.tell_publishers(today)
     telling.tell_curators(run)
