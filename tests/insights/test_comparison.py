@@ -64,6 +64,16 @@ def compared(versions, by=None):
     return comparison.compare(by or factories.maya(), picks(versions))
 
 
+def test_the_title_says_whether_models_or_versions_are_compared(three):
+    older, newer = three[0], factories.published_version(three[0].model, number="1.1.0")
+    page = signed_in(factories.maya())
+    models = page.get(address(older.model.slug, three[1].model.slug))
+    slug = older.model.slug
+    versions = page.get(address(f"{slug}@{older.number}", f"{slug}@{newer.number}"))
+    assert "<h1>Compare 2 models</h1>" in models.text
+    assert "<h1>Compare 2 versions of Income check</h1>" in versions.text
+
+
 def row(table, label):
     return next(row for group in table.groups for row in group.rows if row.label == label)
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from catalog.models import ModelVersion, RegisteredModel
 from catalog.tray import Pick
 from consumption.models import Subscription
+from marketplace.core.templatetags.formatting import quantity
 
 MARGIN = 0.05  # of an axis, left free at both ends
 
@@ -177,6 +178,14 @@ class Comparison:
     groups: tuple[Group, ...] = ()
     in_short: tuple[Sentence, ...] = ()
     gone: int = 0
+
+    @property
+    def title(self) -> str:
+        """What is compared: "2 models", "2 versions of Income verification"."""
+        models = {column.model.pk for column in self.columns}
+        if len(self.columns) > 1 and len(models) == 1:
+            return f"{len(self.columns)} versions of {self.columns[0].name}"
+        return quantity(len(self.columns), "model,models")
 
     @property
     def same(self) -> list[str]:
