@@ -64,6 +64,7 @@ def compared(versions, by=None):
     return comparison.compare(by or factories.maya(), picks(versions))
 
 
+@pytest.mark.django_db
 def test_the_title_says_whether_models_or_versions_are_compared(three):
     older, newer = three[0], factories.published_version(three[0].model, number="1.1.0")
     page = signed_in(factories.maya())

@@ -19,7 +19,7 @@ MOST = 50
 def findings(user: User) -> Iterator[Deadline]:
     """The findings about one's own teams' models whose publisher was asked and has not answered."""
     asked = CurationItem.objects.open().filter(asked_at__isnull=False, answer="")
-    own = asked.filter(model__owner_team__in=user.teams()).for_list()
+    own = asked.filter(model__owner_team__in=user.team_ids()).for_list()
     today = timezone.localdate()
     for item in first_of_few(own, MOST):
         url = reverse("insights:finding", args=[item.pk])
