@@ -135,25 +135,27 @@ def queue(request):
         Waiting(review, OPENS_LATER if review.opens_later else judge.why_not(review))
         for review in shown
     ]
-    amendments = Amendment.objects.visible_to(request.user).open().for_page().order_by("due_at")
     context = {
         "reviews": sorted(rows, key=lambda row: bool(row.reasons_against)),
         "page_obj": page,
         "tabs": _kinds(waiting, kind),
-        "amendments": [] if kind else _queued(request.user, amendments),
-        "renewals": [] if kind else renewals.waiting_for(request.user)[:PAGE_SIZE],
-        "conditions": []
-        if kind
-        else first_of_few(
-            Condition.objects.visible_to(request.user).to_confirm(request.user).for_page(),
-            PAGE_SIZE,
-        ),
-        "waivers": []
-        if kind
-        else first_of_few(Waiver.objects.to_decide(request.user).for_page(), PAGE_SIZE),
-        "others": [] if kind else queue_items.waiting_for(request.user, PAGE_SIZE),
     }
+    if not kind:
+        context |= _beside_reviews(request.user)
     return render(request, "governance/queue.html", context)
+
+
+def _beside_reviews(user):
+    """What else waits for a decision."""
+    amendments = Amendment.objects.visible_to(user).open().for_page().order_by("due_at")
+    conditions = Condition.objects.visible_to(user).to_confirm(user).for_page()
+    return {
+        "amendments": _queued(user, amendments),
+        "renewals": renewals.waiting_for(user)[:PAGE_SIZE],
+        "conditions": first_of_few(conditions, PAGE_SIZE),
+        "waivers": first_of_few(Waiver.objects.to_decide(user).for_page(), PAGE_SIZE),
+        "others": queue_items.waiting_for(user, PAGE_SIZE),
+    }
 
 
 def review(request, pk):
