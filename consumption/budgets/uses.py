@@ -8,7 +8,7 @@ import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -22,7 +22,7 @@ from consumption.telling import tell_team
 from marketplace.accounts.models import Team, User
 from marketplace.audit.actions import record
 from marketplace.core.invalidation import invalidate
-from marketplace.core.money import digits, from_micros, show_amount
+from marketplace.core.money import from_micros, rounded, show_amount
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
 from marketplace.notices.models import Notice
@@ -230,9 +230,8 @@ def _use(budget: Budget, group: Group | None, elapsed: Decimal | None) -> Use:
     if elapsed is None:
         return Use(budget, group.total, None)
     running = group.usage + group.fee
-    coin = Decimal(1).scaleb(-digits(budget.currency))
     forecast = group.total - running + running / elapsed
-    return Use(budget, group.total, forecast.quantize(coin, ROUND_HALF_EVEN))
+    return Use(budget, group.total, rounded(forecast, budget.currency))
 
 
 def _elapsed(month: date) -> Decimal | None:

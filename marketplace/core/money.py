@@ -62,7 +62,7 @@ def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
 def split_amount(total: Decimal, currency: str, weights: Sequence[int | Fraction]) -> list[Decimal]:
     """The same for an amount, in the currency's smallest coins; what is less than a coin is rounded half to even first."""
     places = digits(currency)
-    coins = int(total.scaleb(places).to_integral_value(ROUND_HALF_EVEN))
+    coins = int(rounded(total, currency).scaleb(places))
     return [Decimal(share).scaleb(-places) for share in split(coins, weights)]
 
 
