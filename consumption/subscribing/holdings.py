@@ -15,6 +15,7 @@ from consumption.deadlines import Deadline
 from consumption.metering import measures
 from consumption.metering.quota import period_start
 from consumption.models import FeeDay, Subscription, UsageDay
+from consumption.statements.lines import IDENTITY
 from marketplace.core.money import rounded
 
 LINE = (
@@ -139,4 +140,4 @@ def _lines(subscriptions: Sequence[Subscription]) -> QuerySet[Any, dict[str, Any
 def _by_line(days: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
     """By what tells the lines of a subscription apart in a statement."""
     currency = F("terms__plan__currency")
-    return days.order_by().values(*LINE, currency=currency)
+    return days.order_by().values(*IDENTITY.split(", "), currency=currency)
