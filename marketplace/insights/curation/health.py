@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -310,7 +311,7 @@ def _completeness(
 ) -> dict[int, CardScore]:
     """{version id: how complete its card is}; judged again only where the key is another one."""
     rules = policies.in_force()
-    judges = _digest(rules.texts["card_schema"], repr(rules.fields), *CODE)
+    judges = _digest(rules.texts["card_schema"], repr(rules.fields), *_code())
     keys = {
         version.pk: _digest(
             judges, version.pk, version.risk_tier, version.card_md5, version.assessment
@@ -336,7 +337,10 @@ def _completeness(
     return scores
 
 
-CODE = (inspect.getsource(cards), inspect.getsource(tiering))  # a release may judge differently
+@cache
+def _code() -> tuple[str, str]:
+    """What judges: another release may judge differently."""
+    return inspect.getsource(cards), inspect.getsource(tiering)
 
 
 def _digest(*parts: Any) -> str:
