@@ -39,6 +39,7 @@ from marketplace.insights.models import ReuseEvent, SignedQuarter, ValueClaim
 from publishing import contract_diff
 from publishing.actions import publish_what_is_ready
 from tests import tried_once
+from tests.tiers import only
 
 pytestmark = pytest.mark.django_db
 
@@ -193,11 +194,14 @@ def test_building_a_version_twice_changes_nothing():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("slug", "bump"),
-    [
-        pytest.param("property-valuation", "minor", marks=pytest.mark.slow),
-        pytest.param("default-risk", "minor", marks=pytest.mark.slow),
+    only(
+        [
+            ("property-valuation", "minor"),
+            ("default-risk", "minor"),
+            ("income-verification", "major"),
+        ],
         ("income-verification", "major"),
-    ],
+    ),
 )
 def test_a_later_version_declares_what_its_contract_needs(slug, bump):
     """A retrained minor version goes on taking the values that its predecessor promised to take."""

@@ -12,6 +12,7 @@ from hosting.models import Deployment, DeploymentState
 from marketplace.core.invalidation import invalidate
 from tests.gateway import answer_ok, free_port, infer_path, meanwhile, route, subscriber, until
 from tests.hosting.upstreams import LOST, NOT_LOST, call_in_threads, hang_up, leave_after
+from tests.tiers import only
 
 pytestmark = [pytest.mark.xdist_group("gateway_stage")]
 
@@ -38,12 +39,9 @@ def is_open(gateway, version):
 @pytest.mark.fault("F11", "F12")
 @pytest.mark.parametrize(
     "how",
-    [
-        "the ingress says 500",
-        *(pytest.param(how, marks=pytest.mark.slow) for how in ("hangs up", "resets", "is late")),
-    ],
+    only(("the ingress says 500", "hangs up", "resets", "is late"), "the ingress says 500"),
 )
-@pytest.mark.parametrize("kind", ["version", pytest.param("external", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", only(("version", "external"), "version"))
 def test_an_upstream_that_fails_five_calls_in_a_row_is_not_asked_for_a_while(
     gateway, stage, request, injected_faults, how, kind
 ):
