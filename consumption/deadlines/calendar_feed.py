@@ -15,9 +15,9 @@ from consumption import deadlines
 from consumption.deadlines import Deadline
 from consumption.models import Subscription
 from marketplace.accounts.models import User
+from marketplace.accounts.permissions import require_person
 from marketplace.audit.actions import record
 from marketplace.core import icalendar
-from marketplace.core.guard import require
 from marketplace.notices.models import CalendarAddress
 
 SALT = "marketplace.calendar"
@@ -28,11 +28,7 @@ MOST_EVENTS = 500
 @transaction.atomic
 def make_address(by: User) -> CalendarAddress:
     """A new address; one from before is dead from now on. Raises NotAllowed for a token."""
-    require(
-        by.is_active and not by.token_kid,
-        "People make their calendar address; no token does.",
-        remedy="Sign in and do it yourself.",
-    )
+    require_person(by, "People make their calendar address; no token does.")
     facts = {"nonce": uuid.uuid4(), "made_at": timezone.now()}
     address, _ = CalendarAddress.objects.update_or_create(person=by, defaults=facts)
     record(by, "calendar.make", address)
@@ -42,11 +38,7 @@ def make_address(by: User) -> CalendarAddress:
 @transaction.atomic
 def revoke_address(by: User) -> None:
     """End the address; the same again changes nothing. Raises NotAllowed for a token."""
-    require(
-        by.is_active and not by.token_kid,
-        "People end their calendar address; no token does.",
-        remedy="Sign in and do it yourself.",
-    )
+    require_person(by, "People end their calendar address; no token does.")
     address = CalendarAddress.objects.visible_to(by).first()
     if address is not None:
         record(by, "calendar.revoke", address)

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from marketplace.accounts.models import Team, User
+from marketplace.accounts.permissions import require_person
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
 from marketplace.notices import kinds, outbox
 from marketplace.notices.kinds import Mail
 from marketplace.notices.models import Notice, NoticeSettings, Preference, Watch, time_zones
@@ -139,11 +139,7 @@ def set_watch(by: User, model: str, level: str) -> Watch:
 
     Whether the person may see the model is asked by catalog.watches, which calls this.
     """
-    require(
-        by.is_active and not by.token_kid,
-        "People choose what they watch; no token does.",
-        remedy="Sign in and do it yourself.",
-    )
+    require_person(by, "People choose what they watch; no token does.")
     if level not in Watch.Level.values:
         raise Invalid(f"Choose one of {', '.join(Watch.Level.values)}.", field="level")
     User.objects.select_for_update().get(pk=by.pk)

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from catalog.models import Collection, Domain
 from marketplace.accounts.models import User
+from marketplace.accounts.permissions import require_person
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.guard import require
 from marketplace.insights.models import Follow
@@ -17,7 +18,7 @@ def follow(
     by: User, *, domain: Domain | None = None, collection: Collection | None = None
 ) -> Follow:
     """Hear once a week what is new in it. Again: nothing changes. Raises NotAllowed, Invalid, RuleError."""
-    require(by.is_active and not by.token_kid, PEOPLE, remedy="Sign in and do it yourself.")
+    require_person(by, PEOPLE)
     if (domain is None) == (collection is None):
         raise Invalid("Name a domain or a collection.", field="domain")
     if collection is not None and collection.state != Collection.State.PUBLISHED:

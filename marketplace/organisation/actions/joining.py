@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from marketplace.accounts.models import RoleGrant, Team, User
+from marketplace.accounts.permissions import require_person
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_state
 from marketplace.core.errors import Invalid, RuleError
@@ -33,11 +34,7 @@ def who_answers(team: Team) -> QuerySet[User]:
 @transaction.atomic
 def ask_to_join(by: User, team: Team, words: str = "") -> JoinRequest:
     """Ask to be on a team; whoever answers for it is told. Returns the JoinRequest. Raises NotAllowed, RuleError."""
-    require(
-        by.is_active and not by.token_kid,
-        "People ask to join a team, in the portal; no token does.",
-        remedy="Sign in and do it yourself.",
-    )
+    require_person(by, "People ask to join a team, in the portal; no token does.")
     User.objects.select_for_update().get(pk=by.pk)  # one request at a time is counted
     if by.is_on(team):
         raise RuleError(f"You are on {team} already.", field="team", remedy="Reload the page.")
