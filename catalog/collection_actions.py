@@ -9,10 +9,10 @@ from marketplace.audit.actions import record
 from marketplace.core import names
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 
-WHO = "Marketplace managers make collections."
+WHO = Refusal("Marketplace managers make collections.", ask="the marketplace managers")
 MOST_MODELS = 50  # of one collection: more is a list, and search has those
 MOST_COLLECTIONS = 100
 MOST_FEATURED = 3  # home shows them all
@@ -22,7 +22,7 @@ SLUG_MAX = 100
 @transaction.atomic
 def create_collection(by: User, *, name: str, text: str) -> Collection:
     """Begin one, as a draft. Returns the Collection. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     if Collection.objects.count() >= MOST_COLLECTIONS:
         raise RuleError(f"There are {MOST_COLLECTIONS} collections.", remedy="Reuse an old one.")
     name = _free_name(name)
@@ -40,7 +40,7 @@ def edit_collection(
     by: User, collection: Collection, *, name: str, text: str, is_featured: bool
 ) -> Collection:
     """Change its words, and whether home shows it. Its address stays. Returns the Collection. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     collection = _locked(collection)
     name = _free_name(name, but=collection)
     require_fields(Collection, name=name, text=text)
@@ -63,7 +63,7 @@ def put_in(
     by: User, collection: Collection, model: RegisteredModel, note: str = ""
 ) -> CollectionEntry:
     """Put a published model in, or change why it is in. Not one of one's own team's. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     require(
         can_collect(by, model),
         f"{model} is your own team's: another marketplace manager puts it in.",
@@ -95,7 +95,7 @@ def put_in(
 @transaction.atomic
 def take_out(by: User, collection: Collection, model: RegisteredModel) -> Collection:
     """Take a model out. Returns the Collection. Raises NotAllowed, RuleError."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     collection = _locked(collection)
     gone, _ = collection.entries.filter(model=model).delete()
     if not gone:
@@ -107,7 +107,7 @@ def take_out(by: User, collection: Collection, model: RegisteredModel) -> Collec
 @transaction.atomic
 def publish_collection(by: User, collection: Collection) -> Collection:
     """Show it to everybody. Returns the Collection. Raises NotAllowed, RuleError, StaleState."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     if not collection.entries.exists():
         raise RuleError(f"{collection} has no model yet.", remedy="Put one in first.")
     transition(collection, Collection.State.PUBLISHED)
@@ -118,7 +118,7 @@ def publish_collection(by: User, collection: Collection) -> Collection:
 @transaction.atomic
 def withdraw_collection(by: User, collection: Collection) -> Collection:
     """Make it a draft again; home does not show it any more. Returns the Collection. Raises NotAllowed, StaleState."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     transition(collection, Collection.State.DRAFT, is_featured=False)
     record(by, "collection.withdraw", collection)
     return collection

@@ -9,16 +9,16 @@ from catalog.words import words_of
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 
 MOST = 300  # entries: a glossary is for short words, not a dictionary
-WHO = "Marketplace managers keep the glossary."
+WHO = Refusal("Marketplace managers keep the glossary.", ask="the marketplace managers")
 
 
 @transaction.atomic
 def explain_word(by: User, *, word: str, meaning: str) -> GlossaryEntry:
     """Say what a short word means, or say it anew. Returns the GlossaryEntry. Raises NotAllowed, Invalid, RuleError."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     words = words_of(word)
     if len(words) != 1 or len(words[0]) > GlossaryEntry.WORD_MAX:
         raise Invalid("A short word is one word, as CLV.", field="word")
@@ -36,6 +36,6 @@ def explain_word(by: User, *, word: str, meaning: str) -> GlossaryEntry:
 @transaction.atomic
 def take_out_word(by: User, entry: GlossaryEntry) -> None:
     """Search does not know it any more. Raises NotAllowed."""
-    require(can_curate(by), WHO, ask="the marketplace managers")
+    require(can_curate(by), *WHO)
     record(by, "glossary.take_out", entry, meaning=entry.meaning)
     entry.delete()

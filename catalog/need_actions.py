@@ -26,7 +26,7 @@ from marketplace.audit.actions import record as keep
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
 
@@ -34,7 +34,7 @@ TEXT_MIN = 30  # characters
 MOST_WAITING = 100  # of a team
 LONGEST_BUILD = timedelta(days=5 * 365)
 JOIN = "Join it with what it is worth to your team a year, so that it is built sooner."
-CURATORS = "Marketplace managers decide about needs."
+CURATORS = Refusal("Marketplace managers decide about needs.", ask="the marketplace managers")
 
 
 @transaction.atomic
@@ -80,7 +80,7 @@ def open_for_teams(
     capability: Capability | None = None,
 ) -> Need:
     """Say what several teams searched for in vain; the first one is named with it. They are told, and may join. Raises NotAllowed, Invalid."""
-    require(can_commission(by), CURATORS, ask="the marketplace managers")
+    require(can_commission(by), *CURATORS)
     require_fields(Need, title=title, text=text)
     asking = list(teams)
     if not title.strip() or not asking:
@@ -111,7 +111,7 @@ def note_interest(need: Need, teams: Iterable[Team | int]) -> None:
 @transaction.atomic
 def triage(by: User, need: Need) -> Need:
     """Say that it was looked at and is a need. Raises NotAllowed, RuleError."""
-    require(can_commission(by), CURATORS, ask="the marketplace managers")
+    require(can_commission(by), *CURATORS)
     need = _locked(need)
     if need.state != Need.State.OPEN or need.triaged_at:
         raise RuleError(f"{need} was looked at already.", remedy="Reload the page.")
@@ -196,7 +196,7 @@ def commission(
     ready_by: date | None = None,
 ) -> Need:
     """Have a team build it, for a budget (USD) and by a day, where these are known. Raises NotAllowed, Invalid, RuleError."""
-    require(can_commission(by), CURATORS, ask="the marketplace managers")
+    require(can_commission(by), *CURATORS)
     require_reason(reason, "those who joined read it")
     require_fields(Need, budget=budget)
     today = timezone.localdate()
@@ -228,7 +228,7 @@ def commission(
 @transaction.atomic
 def decline_need(by: User, need: Need, reason: str) -> Need:
     """Say that nobody will build it. Raises NotAllowed, Invalid, RuleError."""
-    require(can_commission(by), CURATORS, ask="the marketplace managers")
+    require(can_commission(by), *CURATORS)
     require_reason(reason, "those who joined read it")
     need = transition(_locked(need), Need.State.DECLINED, **Need.decision(by, reason))
     keep(by, "need.decline", need, reason=reason.strip())

@@ -12,21 +12,21 @@ from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core import names
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 
 TERM_FIELDS: dict[type[Term], str] = {
     Domain: "domain",
     Capability: "capability",
     ModelType: "model_type",
 }
-WHO = "Administrators keep the vocabularies."
+WHO = Refusal("Administrators keep the vocabularies.", ask="an administrator")
 NAME_MAX, SLUG_MAX = 60, 50
 
 
 @transaction.atomic
 def add_term(by: User, kind: type[Term], name: str) -> Term:
     """Add a word to a vocabulary, at its end. Its slug is made from the name. Returns the Term. Raises NotAllowed, Invalid."""
-    require(can_keep_vocabularies(by), WHO, ask="an administrator")
+    require(can_keep_vocabularies(by), *WHO)
     name = _free_name(kind, name)
     slug = names.slug(name, longest=SLUG_MAX) or names.digest(name)
     if kind.objects.filter(slug=slug).exists():
@@ -40,7 +40,7 @@ def add_term(by: User, kind: type[Term], name: str) -> Term:
 @transaction.atomic
 def rename_term(by: User, term: Term, name: str) -> Term:
     """Give a word another name; what it stands for, and its slug, stay. Returns the Term. Raises NotAllowed, Invalid."""
-    require(can_keep_vocabularies(by), WHO, ask="an administrator")
+    require(can_keep_vocabularies(by), *WHO)
     term = _locked(term)
     before, term.name = term.name, _free_name(type(term), name, but=term)
     term.save(update_fields=["name"])
@@ -54,7 +54,7 @@ def rename_term(by: User, term: Term, name: str) -> Term:
 @transaction.atomic
 def retire_term(by: User, term: Term) -> Term:
     """No new entry takes the word; entries that have it keep it. Returns the Term. Raises NotAllowed, RuleError."""
-    require(can_keep_vocabularies(by), WHO, ask="an administrator")
+    require(can_keep_vocabularies(by), *WHO)
     term = _locked(term)
     if term.retired_at:
         raise RuleError(f"{term} is retired already.", remedy="Reload the page.")
@@ -69,7 +69,7 @@ def retire_term(by: User, term: Term) -> Term:
 @transaction.atomic
 def restore_term(by: User, term: Term) -> Term:
     """New entries may take the word again. Returns the Term. Raises NotAllowed, RuleError."""
-    require(can_keep_vocabularies(by), WHO, ask="an administrator")
+    require(can_keep_vocabularies(by), *WHO)
     term = _locked(term)
     if not term.retired_at:
         raise RuleError(f"{term} is in use.", remedy="Reload the page.")

@@ -20,8 +20,7 @@ def correct(request: PageRequest, slug: str, number: str) -> HttpResponse:
     version = get_visible_version_or_404(request, slug, number)
     require(
         can_run_evaluation(request.user, version),
-        WHO_CORRECTS,
-        ask="an evaluator from outside the owner team",
+        *WHO_CORRECTS,
     )
     form = CorrectionForm(request.POST or None)
     done, _ = submitted(

@@ -116,9 +116,7 @@ def policy(request: PageRequest, kind: str) -> HttpResponse:
 def propose_policy(request: PageRequest, kind: str) -> HttpResponse:
     """Change the policy in a form; the effect on current versions is shown before anything is saved."""
     kind = _kind(kind)
-    require(
-        can_change_policies(request.user), WHO, ask="the governance lead or the model risk officer"
-    )
+    require(can_change_policies(request.user), *WHO)
     base = policies.newest(kind)
     is_preview = "preview" in request.POST
     form = PolicyForm(request.POST or None, kind=kind, text=base, is_preview=is_preview)

@@ -13,11 +13,11 @@ from consumption.permissions import can_set_budget
 from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.money import from_micros, show_amount
 from marketplace.notices.actions import notify
 
-ASK = "Finance sets budgets; a team sets its own."
+ASK = Refusal("Finance sets budgets; a team sets its own.", ask="Finance")
 
 
 @transaction.atomic
@@ -31,7 +31,7 @@ def set_budget(by: User, **facts: Any) -> Budget:
     named = [name for name in ("unit", "team", "cost_centre") if getattr(budget, name)]
     if len(named) != 1:
         raise Invalid("Name one business unit, one team or one cost centre.", field="team")
-    require(can_set_budget(by, budget), ASK, ask="Finance")
+    require(can_set_budget(by, budget), *ASK)
     _require_begins(budget.from_month, "from_month")
     if budget.amount_micros < 1:
         raise Invalid("A budget is more than nothing.", field="amount")
@@ -59,7 +59,7 @@ def set_budget(by: User, **facts: Any) -> Budget:
 @transaction.atomic
 def end_budget(by: User, budget: Budget, until_month: date) -> Budget:
     """The budget ends with the month before `until_month`. Raises NotAllowed, Invalid."""
-    require(can_set_budget(by, budget), ASK, ask="Finance")
+    require(can_set_budget(by, budget), *ASK)
     _require_begins(until_month, "until_month")
     Budget.objects.filter(pk=budget.pk).update(until_month=until_month)
     budget.until_month = until_month

@@ -24,13 +24,13 @@ from marketplace.accounts.models import BusinessUnit, Team, User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.money import digits, show_amount
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
 
 DISPUTE_DAYS = 30
-FINANCE = "Finance does this."
+FINANCE = Refusal("Finance does this.", ask="Finance")
 
 
 @transaction.atomic
@@ -240,7 +240,7 @@ def set_charging(
     by: User, unit: BusinessUnit, *, is_charged: bool, from_month: date
 ) -> UnitCharging:
     """Charge a unit for what it uses (chargeback), or only show it (showback), from an open month on."""
-    require(can_keep_the_books(by), FINANCE, ask="Finance")
+    require(can_keep_the_books(by), *FINANCE)
     _require_open(from_month, "from_month")
     made, _ = UnitCharging.objects.update_or_create(
         unit=unit, from_month=from_month, defaults={"is_charged": is_charged, "set_by": by}
@@ -252,7 +252,7 @@ def set_charging(
 @transaction.atomic
 def share_cost(by: User, *, shares: dict[str, str] | None = None, **facts: object) -> SharedCost:
     """Have a cost of the platform shared from an open month on. Raises NotAllowed, Invalid."""
-    require(can_keep_the_books(by), FINANCE, ask="Finance")
+    require(can_keep_the_books(by), *FINANCE)
     cost = SharedCost(shares=shares or {}, set_by=by, **facts)
     _require_open(cost.from_month, "from_month")
     if cost.method == SharedCost.Method.FIXED:
@@ -269,7 +269,7 @@ def share_cost(by: User, *, shares: dict[str, str] | None = None, **facts: objec
 @transaction.atomic
 def end_shared_cost(by: User, cost: SharedCost, until_month: date) -> SharedCost:
     """A shared cost ends with the month before `until_month`, which is open."""
-    require(can_keep_the_books(by), FINANCE, ask="Finance")
+    require(can_keep_the_books(by), *FINANCE)
     _require_open(until_month, "until_month")
     SharedCost.objects.filter(pk=cost.pk).update(until_month=until_month)
     cost.until_month = until_month

@@ -12,9 +12,12 @@ from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 
-WHO_CORRECTS = "An evaluator from outside the owner team says whether it is a correction."
+WHO_CORRECTS = Refusal(
+    "An evaluator from outside the owner team says whether it is a correction.",
+    ask="an evaluator from outside the owner team",
+)
 
 
 @transaction.atomic
@@ -90,8 +93,7 @@ def record_correction(by: User, version: ModelVersion, reason: str) -> GateResul
     """
     require(
         can_run_evaluation(by, version),
-        WHO_CORRECTS,
-        ask="an evaluator from outside the owner team",
+        *WHO_CORRECTS,
     )
     results = current_gates(version)
     compared = next((result for result in results if result.gate == behaviour.GATE), None)

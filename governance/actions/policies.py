@@ -20,14 +20,17 @@ from marketplace.audit.actions import record, refusal_on_record
 from marketplace.core.canonical import digest
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
 
 POLICY_OUTCOMES = (PolicyChangeState.APPROVED, PolicyChangeState.REFUSED)
 LATEST = timedelta(days=365)  # from now on that a change may begin
 READERS = "it stays on the record, and publishers and auditors read it"
-WHO = "The governance lead and the model risk officer change policies."
+WHO = Refusal(
+    "The governance lead and the model risk officer change policies.",
+    ask="the governance lead or the model risk officer",
+)
 
 
 @transaction.atomic
@@ -38,7 +41,7 @@ def propose_policy(
 
     Raises NotAllowed, Invalid naming the parameter, RuleError.
     """
-    require(can_change_policies(by), WHO, ask="the governance lead or the model risk officer")
+    require(can_change_policies(by), *WHO)
     require_reason(reason, READERS)
     base = policies.newest(kind)
     after = policy_parameters.changed(kind, base, values)

@@ -1,9 +1,10 @@
 """Who may change units, teams and people."""
 
 from marketplace.accounts.models import Membership, RoleGrant, Team, User
+from marketplace.core.guard import Refusal
 from marketplace.organisation.models import SEES_PEOPLE, JoinRequest
 
-ADMINISTRATORS = "Administrators keep units, teams and people."
+ADMINISTRATORS = Refusal("Administrators keep units, teams and people.", ask="an administrator")
 LEADS = "The leads of a team and administrators decide who is on it."
 
 

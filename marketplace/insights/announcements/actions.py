@@ -11,13 +11,15 @@ from marketplace.accounts.models import User
 from marketplace.audit.actions import record
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import StaleState, transition
 from marketplace.insights.announcements.permissions import can_announce
 from marketplace.insights.models import Announcement, Audience
 from marketplace.notices.actions import notify, resolve
 
-WHO = "Marketplace managers and administrators write announcements."
+WHO = Refusal(
+    "Marketplace managers and administrators write announcements.", ask="the marketplace managers"
+)
 LONGEST = timedelta(days=92)
 MOST_WAITING = 100  # drafts and scheduled ones
 NAMED = {
@@ -32,7 +34,7 @@ AT_ONCE = 100
 @transaction.atomic
 def write(by: User, **facts: Any) -> Announcement:
     """Begin one, as a draft. facts: title, text, audience with what it names, shown_from, shown_until. Raises NotAllowed, Invalid, RuleError."""
-    require(can_announce(by), WHO, ask="the marketplace managers")
+    require(can_announce(by), *WHO)
     waiting = Announcement.objects.filter(
         state__in=[Announcement.State.DRAFT, Announcement.State.SCHEDULED]
     )
@@ -47,7 +49,7 @@ def write(by: User, **facts: Any) -> Announcement:
 @transaction.atomic
 def edit(by: User, announcement: Announcement, **facts: Any) -> Announcement:
     """Change a draft. Raises NotAllowed, Invalid, RuleError."""
-    require(can_announce(by), WHO, ask="the marketplace managers")
+    require(can_announce(by), *WHO)
     announcement = Announcement.objects.select_for_update(of=("self",)).get(pk=announcement.pk)
     if announcement.state != Announcement.State.DRAFT:
         raise RuleError("Only drafts change.", remedy="Take it back first, or write another one.")
@@ -61,7 +63,7 @@ def edit(by: User, announcement: Announcement, **facts: Any) -> Announcement:
 @transaction.atomic
 def schedule(by: User, announcement: Announcement) -> Announcement:
     """It appears at its time; at once where that has come. Raises NotAllowed, RuleError, StaleState."""
-    require(can_announce(by), WHO, ask="the marketplace managers")
+    require(can_announce(by), *WHO)
     now = timezone.now()
     if announcement.shown_until <= now:
         raise RuleError("Its end has passed.", field="shown_until", remedy="Choose a later end.")
@@ -75,7 +77,7 @@ def schedule(by: User, announcement: Announcement) -> Announcement:
 @transaction.atomic
 def take_back(by: User, announcement: Announcement) -> Announcement:
     """Make a scheduled one a draft again. Raises NotAllowed, RuleError, StaleState."""
-    require(can_announce(by), WHO, ask="the marketplace managers")
+    require(can_announce(by), *WHO)
     transition(announcement, Announcement.State.DRAFT)
     record(by, "announcement.take_back", announcement)
     return announcement
@@ -84,7 +86,7 @@ def take_back(by: User, announcement: Announcement) -> Announcement:
 @transaction.atomic
 def end(by: User, announcement: Announcement) -> Announcement:
     """Take it off home now, or discard a draft. Raises NotAllowed, RuleError, StaleState."""
-    require(can_announce(by), WHO, ask="the marketplace managers")
+    require(can_announce(by), *WHO)
     _end(announcement)
     record(by, "announcement.end", announcement)
     return announcement

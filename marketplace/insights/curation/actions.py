@@ -10,7 +10,7 @@ from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.insights.curation import kinds
 from marketplace.insights.curation.permissions import can_act, can_answer, can_use_desk
@@ -22,7 +22,10 @@ TO_ANSWER = timedelta(days=14)
 TO_DECIDE = timedelta(days=7)  # after an answer
 KEPT = timedelta(days=90)  # until the marketplace asks again
 LONGEST = 365  # days that a finding is put off, or a model is strategic
-OTHERS = "Marketplace managers who are not on the model's team act on a finding."
+OTHERS = Refusal(
+    "Marketplace managers who are not on the model's team act on a finding.",
+    ask="another marketplace manager",
+)
 Answer, State, Kind = CurationItem.Answer, CurationItem.State, CurationItem.Kind
 
 
@@ -55,7 +58,7 @@ def assign(by: User, item: CurationItem, to: User) -> CurationItem:
 @transaction.atomic
 def ask(by: User, item: CurationItem, question: str = "") -> CurationItem:
     """Ask the publisher what becomes of the model; they have TO_ANSWER. Raises NotAllowed, RuleError."""
-    require(can_act(by, item), OTHERS, ask="another marketplace manager")
+    require(can_act(by, item), *OTHERS)
     item = _locked(item)
     _require_open(item)
     if not kinds.of(item).asks:
@@ -122,7 +125,7 @@ def answer(
 @transaction.atomic
 def accept(by: User, item: CurationItem) -> CurationItem:
     """Let the publisher's answer stand: the finding rests until the promised day, or for KEPT. Raises NotAllowed, RuleError."""
-    require(can_act(by, item), OTHERS, ask="another marketplace manager")
+    require(can_act(by, item), *OTHERS)
     item = _locked(item)
     _require_open(item)
     if not item.answer or item.answer == Answer.DEPRECATE:
@@ -138,7 +141,7 @@ def accept(by: User, item: CurationItem) -> CurationItem:
 @transaction.atomic
 def dismiss(by: User, item: CurationItem, *, reason: str, look_again_on: date) -> CurationItem:
     """Say why nothing is to be done; the finding returns on a day if it is still so. Raises NotAllowed, Invalid, RuleError."""
-    require(can_act(by, item), OTHERS, ask="another marketplace manager")
+    require(can_act(by, item), *OTHERS)
     item = _locked(item)
     _require_open(item)
     require_reason(reason, "it stands beside the finding, and other managers read it")
@@ -149,7 +152,7 @@ def dismiss(by: User, item: CurationItem, *, reason: str, look_again_on: date) -
 @transaction.atomic
 def keep_strategic(by: User, item: CurationItem, *, reason: str, until: date) -> StrategicMark:
     """Keep a model that nobody uses, for at most a year. Raises NotAllowed, Invalid, RuleError."""
-    require(can_act(by, item), OTHERS, ask="another marketplace manager")
+    require(can_act(by, item), *OTHERS)
     item = _locked(item)
     _require_open(item)
     if item.kind != Kind.UNUSED:

@@ -79,7 +79,7 @@ def change_finding(request: PageRequest, pk: int, verb: str) -> HttpResponse:
         raise Http404
     item = get_object_or_404(CurationItem.objects.for_list(), pk=pk)
     form_class, act, said = VERBS[verb]
-    require(_may(request, item, verb), actions.OTHERS, ask="another marketplace manager")
+    require(_may(request, item, verb), *actions.OTHERS)
     form = form_class(request.POST)
     done, _ = submitted(request, form, lambda **given: act(request.user, item, **given))
     if done:

@@ -8,12 +8,12 @@ from marketplace.accounts.models import Team, User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.insights.demand.permissions import can_take_up
 from marketplace.insights.models import DemandGap
 
-MANAGERS = "Marketplace managers look after demand."
+MANAGERS = Refusal("Marketplace managers look after demand.", ask="the marketplace managers")
 State = DemandGap.State
 
 
@@ -22,7 +22,7 @@ def take_up(
     by: User, gap: DemandGap, *, title: str, text: str, capability: Capability | None = None
 ) -> Need:
     """Make a need of a gap; the teams that searched are told, and may join. Raises NotAllowed, Invalid, RuleError."""
-    require(can_take_up(by), MANAGERS, ask="the marketplace managers")
+    require(can_take_up(by), *MANAGERS)
     gap = _locked(gap)
     teams = _teams(gap)
     if not teams:
@@ -40,7 +40,7 @@ def take_up(
 @transaction.atomic
 def join(by: User, gap: DemandGap, need: Need) -> Need:
     """Say that a gap is what a need is about. Raises NotAllowed, Invalid, RuleError."""
-    require(can_take_up(by), MANAGERS, ask="the marketplace managers")
+    require(can_take_up(by), *MANAGERS)
     gap = _locked(gap)
     need = Need.objects.select_for_update(of=("self",)).get(pk=need.pk)
     if not need.is_waiting:
@@ -53,7 +53,7 @@ def join(by: User, gap: DemandGap, need: Need) -> Need:
 @transaction.atomic
 def dismiss(by: User, gap: DemandGap, reason: str) -> DemandGap:
     """Say that it is no gap: nonsense, or something that is there. Raises NotAllowed, Invalid, RuleError."""
-    require(can_take_up(by), MANAGERS, ask="the marketplace managers")
+    require(can_take_up(by), *MANAGERS)
     gap = _locked(gap)
     require_reason(reason, "other managers read it")
     transition(gap, State.DISMISSED, **DemandGap.decision(by, reason))

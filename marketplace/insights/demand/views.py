@@ -38,7 +38,7 @@ def gap(request: PageRequest, pk: int) -> HttpResponse:
         raise Http404
     bound = _forms(request, found, verb)
     if request.method == "POST":
-        require(can_take_up(request.user), actions.MANAGERS, ask="the marketplace managers")
+        require(can_take_up(request.user), *actions.MANAGERS)
         done, result = submitted(request, bound[verb], _verb(request, found, verb))
         if done:
             messages.success(request, VERBS[verb])

@@ -14,14 +14,14 @@ from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import StaleState, transition
 from marketplace.insights.events.permissions import can_plan, can_sign_up
 from marketplace.insights.models import CompanyEvent, SignUp
 from marketplace.insights.models.events import CAPACITY_MAX
 from marketplace.notices.actions import notify, resolve
 
-WHO = "Marketplace managers plan events."
+WHO = Refusal("Marketplace managers plan events.", ask="the marketplace managers")
 LONGEST = timedelta(days=7)
 FURTHEST = timedelta(days=366)
 MOST_PLANNED = 100
@@ -33,7 +33,7 @@ AT_ONCE = 100
 @transaction.atomic
 def plan(by: User, **facts: Any) -> CompanyEvent:
     """Plan one: everybody sees it and may sign up. facts: FACTS. Raises NotAllowed, Invalid, RuleError."""
-    require(can_plan(by), WHO, ask="the marketplace managers")
+    require(can_plan(by), *WHO)
     if CompanyEvent.objects.filter(state=CompanyEvent.State.OPEN).count() >= MOST_PLANNED:
         raise RuleError(f"{MOST_PLANNED} events are planned.", remedy="Cancel one first.")
     event = CompanyEvent(organised_by=by, **_checked(facts))
@@ -45,7 +45,7 @@ def plan(by: User, **facts: Any) -> CompanyEvent:
 @transaction.atomic
 def edit(by: User, event: CompanyEvent, **facts: Any) -> CompanyEvent:
     """Change what was planned; who comes is told where time or place change. Raises NotAllowed, Invalid, RuleError."""
-    require(can_plan(by), WHO, ask="the marketplace managers")
+    require(can_plan(by), *WHO)
     event = _locked(event)
     _require_open(event)
     checked = _checked({name: getattr(event, name) for name in FACTS} | facts)
@@ -67,7 +67,7 @@ def edit(by: User, event: CompanyEvent, **facts: Any) -> CompanyEvent:
 @transaction.atomic
 def cancel(by: User, event: CompanyEvent, reason: str) -> CompanyEvent:
     """It does not take place; who signed up is told why. Raises NotAllowed, Invalid, StaleState."""
-    require(can_plan(by), WHO, ask="the marketplace managers")
+    require(can_plan(by), *WHO)
     require_reason(reason, "who signed up reads it")
     transition(event, CompanyEvent.State.CANCELLED)
     record(by, "event.cancel", event, reason=reason.strip())
@@ -112,7 +112,7 @@ def withdraw(by: User, event: CompanyEvent) -> CompanyEvent:
 @transaction.atomic
 def note_attendance(by: User, event: CompanyEvent, people: Collection[str]) -> CompanyEvent:
     """Write down who came, by sign-in names; the others of those signed up did not. Raises NotAllowed, Invalid, RuleError."""
-    require(can_plan(by), WHO, ask="the marketplace managers")
+    require(can_plan(by), *WHO)
     event = _locked(event)
     if event.state == CompanyEvent.State.CANCELLED or event.starts_at > timezone.now():
         raise RuleError(f"{event} has not taken place.", remedy="Come back when it is over.")

@@ -12,15 +12,18 @@ from marketplace.audit.actions import record
 from marketplace.core import names
 from marketplace.core.decisions import require_reason
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.insights.inventory.permissions import can_edit, can_keep, can_release
 from marketplace.insights.models import ProductionModel, PublicationException
 from marketplace.insights.models.inventory import NAME_MAX
 from marketplace.notices.actions import notify
 
-KEEPERS = "Marketplace managers keep the inventory."
-NOT_OWN = "Another marketplace manager decides about your own team's model."
+KEEPERS = Refusal("Marketplace managers keep the inventory.", ask="the marketplace managers")
+NOT_OWN = Refusal(
+    "Another marketplace manager decides about your own team's model.",
+    ask="another marketplace manager",
+)
 LONGEST_EXCEPTION = timedelta(days=366)
 MOST_MODELS = 20_000
 REMINDER_EVERY = timedelta(days=7)
@@ -50,7 +53,7 @@ def add(
     registry_name: str = "",
 ) -> ProductionModel:
     """Add a model that runs in production. Returns the ProductionModel. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *KEEPERS)
     if ProductionModel.objects.count() >= MOST_MODELS:
         raise RuleError(f"The inventory holds {MOST_MODELS} models.", remedy="Ask an operator.")
     entry = ProductionModel(
@@ -75,7 +78,7 @@ def edit(by: User, entry: ProductionModel, **facts: object) -> ProductionModel:
     A team changes its own model's facts, but neither hands it to another unit or team nor renames what a registry calls it.
     """
     entry = _locked(entry)
-    require(can_edit(by, entry), KEEPERS, ask="the marketplace managers")
+    require(can_edit(by, entry), *KEEPERS)
     if not can_keep(by) and (
         named := {"business_unit", "owner_team", "registry_name"}.intersection(
             name for name, value in facts.items() if getattr(entry, name) != value
@@ -100,8 +103,8 @@ def edit(by: User, entry: ProductionModel, **facts: object) -> ProductionModel:
 @transaction.atomic
 def retire(by: User, entry: ProductionModel, reason: str) -> ProductionModel:
     """It runs in production no longer. Raises NotAllowed, Invalid, RuleError, StaleState."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
-    require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
+    require(can_keep(by), *KEEPERS)
+    require(can_release(by, entry), *NOT_OWN)
     require_reason(reason, "its owners read it")
     transition(entry, ProductionModel.State.RETIRED)
     record(by, "inventory.retire", entry, reason=reason.strip())
@@ -111,7 +114,7 @@ def retire(by: User, entry: ProductionModel, reason: str) -> ProductionModel:
 @transaction.atomic
 def bring_back(by: User, entry: ProductionModel) -> ProductionModel:
     """It runs in production after all, or again. Raises NotAllowed, RuleError, StaleState."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *KEEPERS)
     transition(entry, ProductionModel.State.RUNNING)
     record(by, "inventory.bring_back", entry)
     return entry
@@ -120,8 +123,8 @@ def bring_back(by: User, entry: ProductionModel) -> ProductionModel:
 @transaction.atomic
 def match(by: User, entry: ProductionModel, model: RegisteredModel) -> ProductionModel:
     """Confirm that a published listing is this model. Raises NotAllowed, RuleError."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
-    require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
+    require(can_keep(by), *KEEPERS)
+    require(can_release(by, entry), *NOT_OWN)
     entry = _locked(entry)
     if model.state != RegisteredModel.State.PUBLISHED:
         raise RuleError(
@@ -136,7 +139,7 @@ def match(by: User, entry: ProductionModel, model: RegisteredModel) -> Productio
 @transaction.atomic
 def unmatch(by: User, entry: ProductionModel, reason: str) -> ProductionModel:
     """The listing is another model after all. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *KEEPERS)
     require_reason(reason, "who matched it reads it")
     entry = _locked(entry)
     if entry.published_as_id is None:
@@ -152,8 +155,8 @@ def grant_exception(
     by: User, entry: ProductionModel, *, reason: str, until: date
 ) -> PublicationException:
     """It need not be published until a day, at most a year ahead. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
-    require(can_release(by, entry), NOT_OWN, ask="another marketplace manager")
+    require(can_keep(by), *KEEPERS)
+    require(can_release(by, entry), *NOT_OWN)
     require_reason(reason, "everybody reads it")
     today = timezone.localdate()
     if not today < until <= today + LONGEST_EXCEPTION:
@@ -177,7 +180,7 @@ def grant_exception(
 @transaction.atomic
 def end_exception(by: User, entry: ProductionModel) -> ProductionModel:
     """It is to be published after all. Raises NotAllowed, RuleError."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *KEEPERS)
     ended = entry.exceptions.filter(ended_at=None).update(ended_at=timezone.now())
     if not ended:
         raise RuleError(f"{entry} has no exception.", remedy="Reload the page.")
@@ -188,7 +191,7 @@ def end_exception(by: User, entry: ProductionModel) -> ProductionModel:
 @transaction.atomic
 def remind(by: User, entry: ProductionModel) -> ProductionModel:
     """Ask the owners of a model that is missing to publish it, at most once a week. Raises NotAllowed, RuleError."""
-    require(can_keep(by), KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *KEEPERS)
     entry = _locked(entry)
     now = timezone.now()
     published = RegisteredModel.objects.published()

@@ -54,7 +54,7 @@ def start(
     by: User, *, title: str, until: date, models: Iterable[ProductionModel], text: str = ""
 ) -> PublicationCampaign:
     """Ask for these models to be published by a day; their owners are told. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), actions.KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *actions.KEEPERS)
     today = timezone.localdate()
     if not today < until <= today + LONGEST:
         raise Invalid("A campaign ends after today and within a year.", field="until")
@@ -77,7 +77,7 @@ def start(
 @transaction.atomic
 def cancel(by: User, campaign: PublicationCampaign, reason: str) -> PublicationCampaign:
     """Call it off; owners are told. Raises NotAllowed, Invalid, StaleState."""
-    require(can_keep(by), actions.KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *actions.KEEPERS)
     actions.require_reason(reason, "the owners read it")
     progress = progress_of(campaign, RegisteredModel.objects.published(), timezone.localdate())
     _close(campaign, PublicationCampaign.State.CANCELLED, progress)

@@ -63,7 +63,7 @@ def keep(
     by: User, *, kind: str, text: str, business_unit: BusinessUnit | None = None
 ) -> InventoryImport:
     """Keep a file as it came, to be looked at. Returns the InventoryImport. Raises NotAllowed, Invalid, RuleError."""
-    require(can_keep(by), actions.KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *actions.KEEPERS)
     if kind not in ImportKind.values:
         raise Invalid(f"Choose one of {', '.join(ImportKind.values)}.", field="kind")
     if not text.strip():
@@ -82,7 +82,7 @@ def keep(
 @transaction.atomic
 def apply(by: User, kept: InventoryImport) -> InventoryImport:
     """Import all of it, judged again as the inventory is now. Returns the InventoryImport. Raises NotAllowed, RuleError, StaleState."""
-    require(can_keep(by), actions.KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *actions.KEEPERS)
     found = preview(kept)
     if found.problems:
         raise RuleError(
@@ -105,7 +105,7 @@ def apply(by: User, kept: InventoryImport) -> InventoryImport:
 @transaction.atomic
 def discard(by: User, kept: InventoryImport) -> InventoryImport:
     """Import nothing of it. Raises NotAllowed, StaleState."""
-    require(can_keep(by), actions.KEEPERS, ask="the marketplace managers")
+    require(can_keep(by), *actions.KEEPERS)
     transition(kept, InventoryImport.State.DISCARDED)
     record(by, "inventory.import_discard", kept)
     return kept

@@ -13,7 +13,7 @@ from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.insights.models import QualityFinding, QualityReview
 from marketplace.insights.quality.checklist import ANSWERS, BY_ID, NO, POINTS
@@ -23,7 +23,10 @@ from marketplace.notices.actions import notify
 
 MOST_FINDINGS = 20
 LONGEST = timedelta(days=365)
-OTHERS = "Marketplace managers and evaluators who are not on the model's team review it."
+OTHERS = Refusal(
+    "Marketplace managers and evaluators who are not on the model's team review it.",
+    ask="another marketplace manager",
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def complete(
     answers  point id → {"answer": yes, no or n/a, "note": text}; a point that is answered with no takes a finding.
     """
     review = _locked(review)
-    require(can_review_quality(by, review.model), OTHERS, ask="another marketplace manager")
+    require(can_review_quality(by, review.model), *OTHERS)
     require_state(review, QualityReview.State.OPEN)
     kept = _checked(answers)
     if any(given["answer"] == NO for given in kept.values()) and not findings:
@@ -133,7 +136,7 @@ def report_mended(by: User, finding: QualityFinding, text: str) -> QualityFindin
 def confirm_mended(by: User, finding: QualityFinding, *, is_mended: bool) -> QualityFinding:
     """Close a finding, or send it back. Raises NotAllowed, RuleError."""
     finding = _locked_finding(finding)
-    require(can_review_quality(by, finding.review.model), OTHERS, ask="another marketplace manager")
+    require(can_review_quality(by, finding.review.model), *OTHERS)
     if is_mended:
         transition(finding, QualityFinding.State.CLOSED, closed_by=by, closed_at=timezone.now())
     else:

@@ -47,7 +47,7 @@ def quality_review(request: PageRequest, pk: int) -> HttpResponse:
     may_review = can_review_quality(request.user, review.model)
     form = ReviewForm(request.POST or None)
     if request.method == "POST":
-        require(may_review, actions.OTHERS, ask="another marketplace manager")
+        require(may_review, *actions.OTHERS)
     done, _ = submitted(
         request, form, lambda **_: actions.complete(request.user, review, **form.arguments())
     )

@@ -14,11 +14,13 @@ from marketplace.accounts.models import RoleGrant, User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import Decided, require_reason
 from marketplace.core.errors import RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import StaleState, transition
 from marketplace.insights.models import HealthScore, ReuseEvent, SignedQuarter, Spotlight
 
-WHO = "Marketplace managers decide what is in the spotlight."
+WHO = Refusal(
+    "Marketplace managers decide what is in the spotlight.", ask="the marketplace managers"
+)
 NOT_OWN = "Another marketplace manager decides about your own team's model."
 HEALTHY = 80  # of 100
 NEW = timedelta(days=30)
@@ -84,18 +86,14 @@ def dismiss(by: User, spotlight: Spotlight, reason: str) -> Spotlight:
 @transaction.atomic
 def end(by: User, spotlight: Spotlight) -> Spotlight:
     """Take it off the start page. Raises NotAllowed, StaleState."""
-    require(
-        by.is_active and by.has_role(RoleGrant.Role.CURATOR), WHO, ask="the marketplace managers"
-    )
+    require(by.is_active and by.has_role(RoleGrant.Role.CURATOR), *WHO)
     transition(spotlight, Spotlight.State.ENDED)
     record(by, "spotlight.end", spotlight, model=spotlight.model.slug)
     return spotlight
 
 
 def _require(by: User, spotlight: Spotlight, reason: str) -> None:
-    require(
-        by.is_active and by.has_role(RoleGrant.Role.CURATOR), WHO, ask="the marketplace managers"
-    )
+    require(by.is_active and by.has_role(RoleGrant.Role.CURATOR), *WHO)
     require(can_decide(by, spotlight), NOT_OWN, ask="another marketplace manager")
     require_reason(reason, "the record keeps it")
 

@@ -15,7 +15,7 @@ from marketplace.audit.actions import record
 from marketplace.core.decisions import Decided, require_reason
 from marketplace.core.errors import Invalid, RuleError
 from marketplace.core.field_limits import require_fields
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.insights.models import ReuseEvent, SignedQuarter, Story, StoryState
 from marketplace.insights.stories.permissions import (
@@ -27,7 +27,10 @@ from marketplace.insights.stories.permissions import (
 from marketplace.notices.actions import notify, resolve
 
 WHO = "The teams of the model, and marketplace managers, write its stories."
-NOT_OWN = "A marketplace manager who is neither the author nor on its teams publishes it."
+NOT_OWN = Refusal(
+    "A marketplace manager who is neither the author nor on its teams publishes it.",
+    ask="another marketplace manager",
+)
 MOST_OPEN = 20  # of a team
 TEXTS = ("title", "problem", "before", "after", "quote")
 CURRENCY = r"(?:[$€£¥]|\b(?:usd|eur|gbp|chf|jpy|dollars?|euros?|pounds?|francs?)\b)"
@@ -132,7 +135,7 @@ def refuse(by: User, story: Story) -> Story:
 @transaction.atomic
 def publish(by: User, story: Story, reason: str) -> Story:
     """Show it to everybody who sees the model. Raises NotAllowed, Invalid, RuleError, StaleState."""
-    require(can_publish(by, story), NOT_OWN, ask="another marketplace manager")
+    require(can_publish(by, story), *NOT_OWN)
     require_reason(reason, "the record keeps it")
     story = _locked(story)
     if story.waits_for_agreement:
@@ -154,7 +157,7 @@ def publish(by: User, story: Story, reason: str) -> Story:
 @transaction.atomic
 def send_back(by: User, story: Story, reason: str) -> Story:
     """Make it a draft again, with what to mend. Raises NotAllowed, Invalid, StaleState."""
-    require(can_publish(by, story), NOT_OWN, ask="another marketplace manager")
+    require(can_publish(by, story), *NOT_OWN)
     require_reason(reason, "the author reads it")
     transition(story, StoryState.DRAFT, **Decided.decision(by, reason))
     record(by, "story.send_back", story, reason=reason.strip())

@@ -63,7 +63,7 @@ def import_people(by: User, table: str, *, is_kept: bool) -> Import:
     is_kept  False does everything and takes it back: the preview is what would happen. With an error nothing is kept.
     Returns the Import. Raises NotAllowed, Invalid when the table cannot be read.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     done = Import(list(_read(table)))
     try:
         with transaction.atomic():

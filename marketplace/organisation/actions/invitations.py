@@ -32,7 +32,7 @@ def invite(by: User, person: User) -> User:
 
     Raises NotAllowed, RuleError, NotSent when the mail server does not take it.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     if not has_local_passwords():
         raise RuleError(
             "People sign in with the company's own sign-in; nobody needs a password.",

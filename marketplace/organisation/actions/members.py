@@ -11,14 +11,17 @@ from marketplace.audit.actions import record
 from marketplace.audit.models import AuditEvent
 from marketplace.core.background import enqueue
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify, resolve
 from marketplace.organisation.models import JoinRequest, JoinRequestState
 from marketplace.organisation.permissions import LEADS, can_end, can_lead
 
 Role = Membership.Role
-OURSELVES = "Nobody puts themself on a team, and nobody makes themself its lead."
+OURSELVES = Refusal(
+    "Nobody puts themself on a team, and nobody makes themself its lead.",
+    ask="another lead, or an administrator",
+)
 SUCCESSOR = "Make somebody else lead first."
 
 
@@ -32,7 +35,7 @@ def add_member(
     """
     lock_team(team)
     require(can_lead(by, team), LEADS, ask=f"a lead of {team}")
-    require(by.pk != user.pk, OURSELVES, ask="another lead, or an administrator")
+    require(by.pk != user.pk, *OURSELVES)
     if not user.is_active or user.is_system:
         raise Invalid("Choose an active person.", field="user")
     if Membership.objects.filter(user=user, team=team, left_at=None).exists():
@@ -55,7 +58,7 @@ def make_lead(by: User, membership: Membership) -> Membership:
     membership = _current(membership)
     team, user = membership.team, membership.user
     require(can_lead(by, team), LEADS, ask=f"a lead of {team}")
-    require(by.pk != user.pk, OURSELVES, ask="another lead, or an administrator")
+    require(by.pk != user.pk, *OURSELVES)
     if membership.is_lead:
         raise RuleError(f"{user} leads {team} already.", remedy="Reload the page and look again.")
     if not user.is_active:

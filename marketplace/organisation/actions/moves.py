@@ -9,7 +9,7 @@ from marketplace.accounts.models import BusinessUnit, RoleGrant, Team, User
 from marketplace.audit.actions import record
 from marketplace.core.decisions import require_reason, require_state
 from marketplace.core.errors import Invalid, RuleError
-from marketplace.core.guard import require
+from marketplace.core.guard import Refusal, require
 from marketplace.core.transitions import transition
 from marketplace.notices.actions import notify
 from marketplace.organisation.models import UnitMove, UnitMoveState
@@ -17,7 +17,9 @@ from marketplace.organisation.permissions import can_move_team
 
 FURTHEST = timedelta(days=366)
 BATCH = 200  # moves that one run makes
-WHO = "An administrator who is not on the team moves it to another unit."
+WHO = Refusal(
+    "An administrator who is not on the team moves it to another unit.", ask="another administrator"
+)
 
 
 @transaction.atomic
@@ -28,7 +30,7 @@ def schedule_move(
 
     What the team used and published before stays in the figures of the unit of before. Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_move_team(by, team), WHO, ask="another administrator")
+    require(can_move_team(by, team), *WHO)
     require_reason(reason, "the team and finance read it")
     today = timezone.now().date()
     if not today <= begins_on <= today + FURTHEST:
@@ -63,7 +65,7 @@ def schedule_move(
 @transaction.atomic
 def withdraw_move(by: User, move: UnitMove) -> UnitMove:
     """The team stays where it is. Returns the UnitMove. Raises NotAllowed, RuleError, StaleState."""
-    require(can_move_team(by, move.team), WHO, ask="another administrator")
+    require(can_move_team(by, move.team), *WHO)
     require_state(move, UnitMoveState.SCHEDULED)
     transition(move, UnitMoveState.WITHDRAWN, decided_at=timezone.now())
     record(by, "team.withdraw_move", move)

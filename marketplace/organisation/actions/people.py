@@ -36,7 +36,7 @@ def add_person(
 
     username  by which they sign in; "": made from the e-mail address. Raises NotAllowed, Invalid naming the field.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     wait_for_turn()
     email = free_email(email)
     username = _free_username(username) if username else _username_of(email)
@@ -53,7 +53,7 @@ def add_person(
 @transaction.atomic
 def change_person(by: User, person: User, **facts: str) -> User:
     """Correct the FACTS of a person; how they sign in stays. Returns the User. Raises NotAllowed, Invalid."""
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     _require_person(person)
     wait_for_turn()
     person = User.objects.select_for_update().get(pk=person.pk)
@@ -79,7 +79,7 @@ def deactivate(by: User, person: User, reason: str) -> User:
     Memberships stay, so that it is known whom to ask and who comes back; while the person is deactivated they give no right.
     Raises NotAllowed, Invalid, RuleError for the last administrator.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     require(by.pk != person.pk, "Nobody deactivates themself.", ask="another administrator")
     require_reason(reason, READERS)
     _require_person(person)
@@ -103,7 +103,7 @@ def reactivate(by: User, person: User, reason: str) -> User:
 
     Raises NotAllowed, Invalid, RuleError.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     require_reason(reason, READERS)
     _require_person(person)
     person = User.objects.select_for_update().get(pk=person.pk)

@@ -32,7 +32,7 @@ def add_team(
     lead  who leads it from the start; never who adds it.
     facts  email, contact, is_ai_team, cost_centre.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     wait_for_turn()
     name = _free_name(name)
     _require_current(unit)

@@ -24,7 +24,7 @@ def add_unit(by: User, *, name: str, has_ai: bool = False) -> BusinessUnit:
 
     has_ai  it had models in use before the marketplace; the figures of growth begin with it, so it is said once.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     wait_for_turn()
     name = _free_name(name)
     slug = names.slug(name, longest=SLUG_MAX) or names.digest(name)
@@ -38,7 +38,7 @@ def add_unit(by: User, *, name: str, has_ai: bool = False) -> BusinessUnit:
 @transaction.atomic
 def rename_unit(by: User, unit: BusinessUnit, name: str) -> BusinessUnit:
     """Give a unit another name; its address stays. Returns the BusinessUnit. Raises NotAllowed, Invalid."""
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     wait_for_turn()
     unit = BusinessUnit.objects.select_for_update().get(pk=unit.pk)
     before, unit.name = unit.name, _free_name(name, but=unit)
@@ -53,7 +53,7 @@ def archive_unit(by: User, unit: BusinessUnit, reason: str) -> BusinessUnit:
 
     Raises NotAllowed, Invalid, RuleError naming what depends on it.
     """
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     require_reason(reason, READERS)
     wait_for_turn()
     unit = BusinessUnit.objects.select_for_update().get(pk=unit.pk)
@@ -71,7 +71,7 @@ def archive_unit(by: User, unit: BusinessUnit, reason: str) -> BusinessUnit:
 @transaction.atomic
 def restore_unit(by: User, unit: BusinessUnit) -> BusinessUnit:
     """Teams may belong to the unit again. Returns the BusinessUnit. Raises NotAllowed, RuleError."""
-    require(can_administer(by), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(by), *ADMINISTRATORS)
     unit = BusinessUnit.objects.select_for_update().get(pk=unit.pk)
     if not unit.archived_at:
         raise RuleError(f"{unit} is not archived.", remedy="Reload the page.")

@@ -188,4 +188,4 @@ def _joins() -> "tuple[Prefetch[str], Prefetch[str]]":
 def _require_administrator(request: PageRequest) -> None:
     if not can_see_people(request.user):
         raise Http404
-    require(can_administer(request.user), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(request.user), *ADMINISTRATORS)

@@ -59,7 +59,7 @@ def team(request: PageRequest, slug: str) -> HttpResponse:
 
 def new_team(request: PageRequest) -> HttpResponse:
     """Add a team."""
-    require(can_administer(request.user), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(request.user), *ADMINISTRATORS)
     form = NewTeamForm(request.POST or None, administers=True)
     done, made = submitted(request, form, lambda **given: teams.add_team(request.user, **given))
     if done:
@@ -104,7 +104,7 @@ def settings(request: PageRequest, slug: str) -> HttpResponse:
 def move(request: PageRequest, slug: str) -> HttpResponse:
     """Schedule a move to another business unit."""
     moved = get_team_or_404(request, slug)
-    require(can_move_team(request.user, moved), moves.WHO, ask="another administrator")
+    require(can_move_team(request.user, moved), *moves.WHO)
     form = MoveForm(request.POST or None)
     done, made = submitted(
         request, form, lambda **given: moves.schedule_move(request.user, moved, **given)

@@ -71,7 +71,7 @@ def unit(request: PageRequest, slug: str) -> HttpResponse:
 def archive(request: PageRequest, slug: str) -> HttpResponse:
     """What depends on a unit; when nothing does, archive it."""
     shown = _unit(request, slug)
-    require(can_administer(request.user), ADMINISTRATORS, ask="an administrator")
+    require(can_administer(request.user), *ADMINISTRATORS)
     form = ReasonForm(request.POST or None)
     done, _ = submitted(
         request, form, lambda **given: verbs.archive_unit(request.user, shown, **given)
